@@ -1,0 +1,80 @@
+"""Package metadata and entry points. The version and the dependencies live here, nowhere else."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+CORE = [
+    "torch>=2.3",
+    "lightning>=2.5",
+    "pytorch-lightning>=2.5",
+    "transformers>=4.37",
+    "peft>=0.13",
+    "h5py>=3.8",
+    "gitpython>=3.1",
+    # what upstream's mobile path imports, and what carries the plugin
+    "einops>=0.7",
+    "omegaconf>=2.3",
+    "requests",
+    "pillow>=9.5",
+    "numpy>=1.26",
+    "safetensors>=0.4",
+    "sentencepiece",
+    "tqdm",
+    "wrapt>=1.16",
+]
+PLOTS = ["matplotlib>=3.8"]
+TEST = ["pytest>=8", "ruff"]
+# Upstream's own stack as it last worked together: unpinned, it no longer installs.
+UPSTREAM = [
+    "torch==2.3.1",
+    "torchvision==0.18.1",
+    "transformers==4.37.2",
+    "lightning==2.5.0",
+    "pytorch-lightning==2.5.0",
+    "peft==0.13.2",
+    "numpy<2",
+    "datasets==2.14.7",
+    "pyarrow<18",
+    "pandas<3",
+    "open_clip_torch",
+    "ftfy",
+]
+
+setup(
+    name="robovlms-mobile",
+    version="0.1.0",
+    description="LoRA finetuning of vision-language-action models for mobile robots, as a plugin to RoboVLMs",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["robovlms_mobile", "robovlms_mobile.*"]), "robovlms_mobile.patches"],
+    package_dir={"robovlms_mobile.patches": "patches"},  # a wheel carries the folder inside the package
+    package_data={"robovlms_mobile.patches": ["*.json", "*.md", "*.patch"]},
+    install_requires=CORE,
+    extras_require={"plots": PLOTS, "test": TEST + PLOTS, "upstream": UPSTREAM},
+    entry_points={
+        "console_scripts": ["robovlms-mobile = robovlms_mobile.cli:main"],
+        "lightning.pytorch.callbacks_factory": ["robovlms-mobile = robovlms_mobile.plugin:callbacks_factory"],
+        "pytorch_lightning.callbacks_factory": ["robovlms-mobile = robovlms_mobile.plugin:callbacks_factory"],
+        "robovlms.plugins": ["robovlms-mobile = robovlms_mobile.plugin:early_load"],
+        "robovlms.data": ["MobileVLAH5Dataset = robovlms_mobile.data.dataset:MobileVLAH5Dataset"],
+        "robovlms.model.backbone": [
+            f"{name} = robovlms_mobile.model.backbones:{name}"
+            for name in (
+                "RoboFlamingo",
+                "RoboKosMos",
+                "RoboLLaVA",
+                "RoboMoonDream",
+                "RoboPaligemma",
+                "RoboQwen",
+                "RoboUform",
+            )
+        ],
+        "robovlms.model.policy_head": [
+            f"{name} = robovlms_mobile.model.heads:{name}"
+            for name in ("MobileFCDecoder", "MobileGPTDecoder", "MobileLSTMDecoder")
+        ],
+    },
+)
