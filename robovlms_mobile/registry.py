@@ -1,0 +1,88 @@
+"""Entry points → attributes of upstream's modules, where upstream looks classes up by name.
+
+A group is named after the module it fills. The plugin's own classes come in this way, and so can anyone else's.
+"""
+
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+from robovlms_mobile.errors import RegistrationError
+
+GROUPS = ("robovlms.data", "robovlms.model.backbone", "robovlms.model.policy_head")
+OURS = "robovlms-mobile"
+
+_done = {}
+
+
+@dataclass(frozen=True)
+class Registration:
+    """One entry point that was set: `group.name` is now `value`, which `package` declares."""
+
+    group: str
+    name: str
+    value: str
+    package: str
+
+
+def register_group(module):
+    """Set every entry point of the group `module.__name__` as an attribute of `module`.
+
+    Setting the same class again does nothing. A subclass replaces its base silently; replacing anything else
+    warns once and names both. An entry point that does not load is warned about by name and leaves a class
+    that raises RegistrationError when a config asks for it; the others are set all the same.
+
+    Returns:
+        tuple[Registration, ...]: everything this group has set so far in this process.
+    """
+    for entry in _ours_first(module.__name__):
+        key = (entry.group, entry.name, entry.value)
+        if key not in _done:
+            _done[key] = Registration(entry.group, entry.name, entry.value, _package(entry))
+            _set(module, entry, _load(entry))
+    return registered(module.__name__)
+
+
+def registered(group=None):
+    """Return what has been set so far, of one group or of all: tuple[Registration, ...]."""
+    return tuple(item for item in _done.values() if group in (None, item.group))
+
+
+def _set(module, entry, new):
+    old = getattr(module, entry.name, None)
+    if isinstance(new, type) and issubclass(new, _Broken) and old is not None:
+        return  # the stock class still works: keep it
+    if old is not None and old is not new and not (isinstance(new, type) and issubclass(new, old)):
+        warnings.warn(
+            f"{module.__name__}.{entry.name} is now {entry.value} (package {_package(entry)}); "
+            f"it was {old.__module__}.{old.__qualname__}. Uninstall {_package(entry)} to get the old one back.",
+            stacklevel=4,
+        )
+    setattr(module, entry.name, new)
+
+
+def _load(entry):
+    try:
+        return entry.load()
+    except Exception as error:  # any package's import may fail in any way; the rest must go on
+        message = (
+            f"entry point '{entry.name}' in group '{entry.group}' of package {_package(entry)} does not load: "
+            f"{entry.value}: {type(error).__name__}: {error}. Fix or uninstall {_package(entry)}."
+        )
+        warnings.warn(message, stacklevel=5)
+        return type(entry.name, (_Broken,), {"message": message, "cause": error})
+
+
+class _Broken:
+    message = cause = None
+
+    def __init__(self, *args, **kwargs):
+        raise RegistrationError(self.message) from self.cause
+
+
+def _ours_first(group):
+    return sorted(entry_points(group=group), key=lambda entry: (_package(entry) != OURS, entry.name, entry.value))
+
+
+def _package(entry):
+    return entry.dist.name if entry.dist else "(unknown)"
