@@ -1,0 +1,1 @@
+"""Episodes in, upstream batches out."""

@@ -1,0 +1,90 @@
+"""The dataset block of a config, checked, apart from what upstream's data module adds to it."""
+
+from dataclasses import dataclass, fields
+
+from robovlms_mobile.data.actions import ActionSpace
+from robovlms_mobile.data.options import BLOCK_KEYS, COLOR_ORDERS, ON_BAD_EPISODE, WINDOW_MODES, check_keys
+from robovlms_mobile.errors import ConfigError
+
+UPSTREAM_KEYS = (
+    "act_step",
+    "discrete",
+    "discrete_action",
+    "discrete_action_history",
+    "fwd_pred_next_n",
+    "image_fn",
+    "image_size",
+    "is_training",
+    "max_action",
+    "min_action",
+    "model_name",
+    "mu_val",
+    "n_bin",
+    "norm_action",
+    "norm_max",
+    "norm_min",
+    "regular_action",
+    "seed",
+    "tcp_rel",
+    "tokenizer",
+    "tokenizer_config",
+    "use_mu_law",
+    "weights",
+    "window_size",
+    "x_mean",
+    "x_std",
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a config's `train_dataset` or `val_dataset` says about episodes; defaults as documented there."""
+
+    data_dir: str
+    episode_pattern: str | list = "episode_*.h5"
+    train_split: float = 0.8
+    is_validation: bool | None = None
+    windows: str = "full"
+    shift_first: bool = False
+    rgb_pad: int = 0
+    color_order: str = "rgb"
+    real_dims: tuple = ("linear_x", "linear_y")
+    instruction: str | dict | None = None
+    on_bad_episode: str = "stop"
+
+    def __post_init__(self):
+        wrong = [
+            f"{name} is {getattr(self, name)!r}, expected one of {list(known)}"
+            for name, known in (
+                ("windows", WINDOW_MODES),
+                ("color_order", COLOR_ORDERS),
+                ("on_bad_episode", ON_BAD_EPISODE),
+            )
+            if getattr(self, name) not in known
+        ]
+        if not 0 < self.train_split < 1:
+            wrong.append(f"train_split is {self.train_split!r}, expected a fraction between 0 and 1")
+        if not isinstance(self.rgb_pad, int) or self.rgb_pad < 0:
+            wrong.append(f"rgb_pad is {self.rgb_pad!r}, expected pixels, 0 or more")
+        if wrong:
+            raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
+
+
+def parse_block(config):
+    """Take the block's own keys out of what upstream hands to a dataset.
+
+    Raises:
+        ConfigError: unknown keys, each with the closest known one; values outside what is documented.
+    """
+    check_keys(config, (*BLOCK_KEYS, *UPSTREAM_KEYS), "dataset block")
+    own = {field.name for field in fields(Block)}
+    if "data_dir" not in config:
+        raise ConfigError("dataset block: data_dir is missing, expected the folder of the episode files.")
+    return Block(**{key: value for key, value in config.items() if key in own})
+
+
+def action_space(config, real_dims):
+    """Return the `ActionSpace` for the keys `norm_action, norm_min, norm_max`, which stand at a config's top level."""
+    if not config.get("norm_action", False):
+        return ActionSpace(tuple(real_dims))
+    return ActionSpace(tuple(real_dims), float(config.get("norm_min", -1)), float(config.get("norm_max", 1)))

@@ -1,0 +1,157 @@
+"""`MobileVLAH5Dataset`: windows of HDF5 episodes as the batches upstream's trainer reads."""
+
+import logging
+import warnings
+
+import torch
+from PIL import Image
+from torch.utils.data import Dataset
+
+from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
+from robovlms_mobile.data.block import action_space, parse_block
+from robovlms_mobile.data.episodes import find_episodes, load_episodes
+from robovlms_mobile.data.frames import read_frames
+from robovlms_mobile.data.images import ImageTransform, random_shift
+from robovlms_mobile.data.instructions import instruction_for
+from robovlms_mobile.data.windows import make_window, split_episodes, window_starts
+from robovlms_mobile.errors import ConfigError, DataError
+
+log = logging.getLogger(__name__)
+
+
+class MobileVLAH5Dataset(Dataset):
+    """One sample is a window of W frames, the N actions from each of them, and an instruction.
+
+    Takes the config's dataset block and what upstream's data module adds to it, as keywords:
+
+        data_dir, episode_pattern, train_split, is_validation, windows, shift_first, rgb_pad, color_order,
+        real_dims, instruction, on_bad_episode: see configs/README.md.
+        window_size (W), fwd_pred_next_n (N), image_size, norm_action, norm_min, norm_max: the config's top level.
+        image_fn: list of PIL images → (n, 3, H, W') float; by default the transform in `data.images`.
+        tokenizer, tokenizer_config, model_name: choose upstream's prompt; needed for `collater`.
+
+    Raises:
+        ConfigError: unknown keys or values.
+        DataError: no episodes, bad episodes, none long enough; see `data.episodes`.
+    """
+
+    def __init__(self, **config):
+        self.block = parse_block(config)
+        self.training = _is_training(config, self.block)
+        if config.get("discrete") or config.get("discrete_action"):
+            raise ConfigError("MobileVLAH5Dataset has continuous actions. Set act_head.action_space to continuous.")
+        self.window_size = config["window_size"]
+        self.chunk_size = config["fwd_pred_next_n"]
+        self.space = action_space(config, self.block.real_dims)
+        self.image_fn = config.get("image_fn") or ImageTransform(config.get("image_size", 224)).stack
+        self.text_fn = _text_fn(config)
+        self.episodes = self._own_episodes()
+        self.samples = self._index()
+        self._report()
+
+    def __len__(self):
+        return len(self.samples)
+
+    def __getitem__(self, index):
+        """Return one sample: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text."""
+        episode, start = self.samples[index]
+        window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
+        frames = read_frames(episode, window.frames, self.block.color_order)
+        rgb = self.image_fn([Image.fromarray(frame) for frame in frames])
+        if self.training and self.block.rgb_pad:
+            rgb = random_shift(rgb, self.block.rgb_pad)
+        return {
+            "rgb": rgb,
+            "action": torch.from_numpy(self.space.encode(episode.actions)[window.actions]),
+            "chunck_mask": torch.from_numpy(window.mask),
+            "raw_text": instruction_for(episode, self.block.instruction),
+        }
+
+    def collater(self, samples):
+        """Return upstream's batch of B samples: its keys, shapes and spelling (`action_chunck`, `chunck_mask`)."""
+        raw_text = [sample["raw_text"] for sample in samples]
+        text, text_mask = self.text_fn(raw_text)
+        action = torch.stack([sample["action"] for sample in samples])  # (B, W + N - 1, 7)
+        return {
+            "rgb": torch.stack([sample["rgb"] for sample in samples]),  # (B, W, 3, H, W')
+            "hand_rgb": None,
+            "text": text,  # (B, L)
+            "text_mask": text_mask,
+            "action": action,
+            "action_chunck": action.unfold(1, self.chunk_size, 1).permute(0, 1, 3, 2).contiguous(),  # (B, W, N, 7)
+            "chunck_mask": torch.stack([sample["chunck_mask"] for sample in samples]),  # (B, W, N)
+            "raw_text": raw_text,
+            "data_source": "mobile_vla_action",
+        }
+
+    def _own_episodes(self):
+        paths = find_episodes(self.block.data_dir, self.block.episode_pattern)
+        train, validation = split_episodes(paths, self.block.train_split)
+        both = {path.name for path in train} & {path.name for path in validation}
+        if both:
+            raise DataError(f"Episodes in training and validation alike: {sorted(both)}.")
+        mine = set(train if self.training else validation)
+        return [each for each in load_episodes(paths, self.block.on_bad_episode) if each.path in mine]
+
+    def _index(self):
+        shift = int(self.block.shift_first)
+        samples, short = [], []
+        for episode in self.episodes:
+            starts = window_starts(episode.length, self.window_size, self.chunk_size, self.block.windows, shift)
+            samples += [(episode, start) for start in starts]
+            short += [] if starts else [f"{episode.name} ({episode.length})"]
+        need = self.window_size + self.chunk_size if self.block.windows == "full" else 1 + shift
+        if not samples:
+            raise DataError(
+                f"None of the {len(self.episodes)} episodes has the {need} frames that window_size "
+                f"{self.window_size} and fwd_pred_next_n {self.chunk_size} need: {', '.join(short)}. "
+                'Lower them, or set "windows": "padded" in the dataset block.'
+            )
+        if short:
+            warnings.warn(
+                f"{len(short)} episodes are shorter than {need} frames and left out: {', '.join(short)}.",
+                stacklevel=2,
+            )
+        return samples
+
+    def _report(self):
+        low, high = self.space.bounds
+        beyond = [value for each in self.episodes if (value := out_of_bounds(each.actions, self.space))]
+        if beyond:
+            warnings.warn(
+                f"Actions reach ±{max(beyond):g} in {len(beyond)} of {len(self.episodes)} episodes, but are clipped "
+                f"to {low:g} … {high:g}: the robot would learn slower motion than was recorded. Set at the top of "
+                f'the config: "norm_action": true, "norm_min": {-max(beyond):g}, "norm_max": {max(beyond):g}.',
+                stacklevel=2,
+            )
+        dropped = sorted({dim for each in self.episodes for dim in dropped_dims(each.actions, self.space)})
+        if dropped:
+            warnings.warn(
+                f"{', '.join(dropped)} is used in the episodes but not in real_dims, so not trained.",
+                stacklevel=2,
+            )
+        role = "training" if self.training else "validation"
+        log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
+
+
+def _is_training(config, block):
+    """Upstream says is_training, the lab's configs is_validation; both may, when they agree."""
+    training = config.get("is_training")
+    if block.is_validation is not None and training is not None and block.is_validation == training:
+        name = "train_dataset" if training else "val_dataset"
+        raise ConfigError(
+            f"{name} says is_validation: {str(training).lower()}, which mixes up the split. Remove it there."
+        )
+    if training is None:
+        return not block.is_validation
+    return bool(training)
+
+
+def _text_fn(config):
+    """Return upstream's tokenising function for this base model, or None without a tokenizer."""
+    if config.get("tokenizer") is None:
+        return None
+    from robovlms.data.data_utils import get_text_function
+
+    name = (config.get("tokenizer_config") or {}).get("tokenizer_type") or config.get("model_name")
+    return get_text_function(config["tokenizer"], name)

@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from robovlms_mobile.data.windows import make_window, split_episodes, window_starts
+from robovlms_mobile.errors import DataError
+
+
+def test_136_episodes_of_18_frames_give_540_and_140_full_windows():
+    train, validation = split_episodes(range(136), 0.8)
+    assert (len(train), len(validation)) == (108, 28)
+    each = len(window_starts(18, 4, 10, "full"))
+    assert (len(train) * each, len(validation) * each) == (540, 140)
+
+
+def test_the_split_is_by_order_complete_and_disjoint():
+    train, validation = split_episodes(list("abcdefg"), 0.5)
+    assert train + validation == list("abcdefg")
+    assert not set(train) & set(validation)
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_an_empty_side_of_the_split_is_an_error_with_the_numbers(count):
+    with pytest.raises(DataError, match=f"{count} episodes at train_split 0.8"):
+        split_episodes(range(count), 0.8)
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("length", [14, 15, 18, 40])
+def test_full_windows_hold_real_actions_only(length, shift):
+    for start in window_starts(length, 4, 10, "full", shift):
+        window = make_window(start, length, 4, 10, shift)
+        assert window.mask.all()
+        assert len(set(window.actions)) == 13
+
+
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("length", [2, 3, 4, 13, 18])
+def test_padded_windows_cover_every_frame_and_never_mask_everything(length, shift):
+    starts = window_starts(length, 4, 10, "padded", shift)
+    assert len(starts) == length - shift
+    for start in starts:
+        window = make_window(start, length, 4, 10, shift)
+        assert window.mask.any()
+        assert window.frames.max() < length and window.actions.max() < length
+
+
+def test_the_mask_marks_exactly_the_real_actions():
+    window = make_window(16, 18, 4, 10)
+    assert window.frames.tolist() == [16, 17, 17, 17]
+    expected = np.zeros((4, 10), bool)
+    expected[0, :2] = expected[1, :1] = True  # two actions left from frame 16, one from 17, none past the end
+    np.testing.assert_array_equal(window.mask, expected)
+
+
+def test_shift_pairs_a_frame_with_the_next_action():
+    assert make_window(3, 18, 4, 10).actions[0] == 3
+    assert make_window(3, 18, 4, 10, shift=1).actions[0] == 4
+
+
+def test_an_episode_too_short_has_no_window():
+    assert not window_starts(13, 4, 10, "full")
+    assert not window_starts(1, 4, 10, "padded", shift=1)
