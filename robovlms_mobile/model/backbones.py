@@ -1,0 +1,134 @@
+"""Upstream's seven backbones under their own names, with LoRA that works. With LoRA off they are upstream's."""
+
+import os
+
+import robovlms.model.backbone as upstream
+
+from robovlms_mobile.data.images import ImageTransform
+from robovlms_mobile.errors import ModelError
+from robovlms_mobile.model.heads import RealDimsLoss
+from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
+from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
+from robovlms_mobile.options import lora_targets, real_dims
+
+
+class MobileBackbone:
+    """Mixed in before an upstream backbone: checks the model folder, injects LoRA, tells the head its real dims."""
+
+    def __init__(self, configs, *args, **kwargs):
+        try:
+            super().__init__(configs, *args, **kwargs)
+        except FileNotFoundError as error:
+            raise ModelError(
+                f"{error.filename} is missing. Put the base model's folder at vlm.pretrained_model_name_or_path "
+                f"({configs['vlm'].get('pretrained_model_name_or_path')}), or correct that path in the config."
+            ) from error
+
+    def _init_backbone(self):
+        restore_vision2seq()
+        _check_tokenizer(self.configs["tokenizer"])
+        return super()._init_backbone()
+
+    def _init_heads(self):
+        heads = super()._init_heads()
+        if isinstance(heads[0], RealDimsLoss):
+            heads[0].real_dims = len(real_dims(self.configs))
+        return heads
+
+    def _trainable_params_setup(self):
+        setup = self.train_setup_configs
+        self.train_setup_configs = {**setup, "lora_enable": False}
+        try:
+            super()._trainable_params_setup()
+        finally:
+            self.train_setup_configs = setup
+        if setup.get("lora_enable"):
+            self._add_lora(setup)
+        if isinstance(self.act_head, RealDimsLoss):
+            self.act_head.freeze_unused()
+        if setup.get("gradient_checkpointing"):
+            self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
+    def _add_lora(self, setup):
+        pattern = target_pattern(self.backbone, self.text_tower, self.vision_tower, lora_targets(self.configs))
+        add_lora(
+            self.backbone,
+            pattern,
+            r=setup["lora_r"],
+            alpha=setup["lora_alpha"],
+            dropout=setup["lora_dropout"],
+            bias=setup["lora_bias"],
+        )
+        if setup["freeze_backbone"]:
+            self._freeze_rest(setup)
+
+    def _freeze_rest(self, setup):
+        """Freeze what upstream forgets of a backbone whose text model is only a part of it."""
+        kept = [self.vision_tower] if setup.get("train_vision") else []
+        kept += [self.word_embedding] if setup.get("train_text_embedding") else []
+        kept = {id(parameter) for module in kept for parameter in module.parameters()}
+        for name, parameter in self.backbone.named_parameters():
+            if not is_lora(name) and not _is_trained_bias(name, setup) and id(parameter) not in kept:
+                parameter.requires_grad_(False)
+
+
+class ClipTransform:
+    """For the backbones that share upstream's CLIP transform: the same pixels without torchvision."""
+
+    @property
+    def image_processor(self):
+        """Turns a PIL image into (3, image_size, image_size) float32."""
+        return ImageTransform(self.configs.get("image_size", 224))
+
+
+class RoboFlamingo(MobileBackbone, ClipTransform, upstream.RoboFlamingo):
+    """Upstream's RoboFlamingo, with LoRA on its language model when `lora_enable` is true."""
+
+
+class RoboKosMos(MobileBackbone, ClipTransform, upstream.RoboKosMos):
+    """Upstream's RoboKosMos, with LoRA when `lora_enable` is true, on any transformers and without torchvision."""
+
+    def _init_backbone(self):
+        tokenizer, backbone = super()._init_backbone()
+        accept_embeddings(backbone)
+        return tokenizer, backbone
+
+
+class RoboLLaVA(MobileBackbone, ClipTransform, upstream.RoboLLaVA):
+    """Upstream's RoboLLaVA, with LoRA when `lora_enable` is true."""
+
+
+class RoboMoonDream(MobileBackbone, upstream.RoboMoonDream):
+    """Upstream's RoboMoonDream, with LoRA on its text model when `lora_enable` is true."""
+
+
+class RoboPaligemma(MobileBackbone, upstream.RoboPaligemma):
+    """Upstream's RoboPaligemma, with LoRA when `lora_enable` is true."""
+
+
+class RoboQwen(MobileBackbone, upstream.RoboQwen):
+    """Upstream's RoboQwen, with LoRA when `lora_enable` is true."""
+
+
+class RoboUform(MobileBackbone, upstream.RoboUform):
+    """Upstream's RoboUform, with LoRA on its text decoder when `lora_enable` is true."""
+
+
+def _is_trained_bias(name, setup):
+    return setup["lora_bias"] != "none" and name.endswith("bias")
+
+
+def _check_tokenizer(config):
+    """Load the tokenizer once ourselves: when that fails, upstream would delete its folder and start over."""
+    import transformers
+
+    path = config.get("pretrained_model_name_or_path") if isinstance(config, dict) else None
+    if path is None or not os.path.isdir(path):
+        return
+    try:
+        getattr(transformers, config["type"]).from_pretrained(path, trust_remote_code=True)
+    except Exception as error:  # transformers raises nearly anything for a broken folder
+        raise ModelError(
+            f"tokenizer.pretrained_model_name_or_path {path} does not load as {config['type']}: "
+            f"{type(error).__name__}: {error}. Nothing was changed; put the base model's files back there."
+        ) from error

@@ -1,0 +1,29 @@
+"""Stock Kosmos-2 as upstream calls it: embeddings in, no pixels, on any transformers."""
+
+import functools
+
+
+def accept_embeddings(kosmos):
+    """Let `kosmos(inputs_embeds=…)` run the text model alone.
+
+    Stock Kosmos-2 insists on pixels or image features, though upstream has already merged the image's features into
+    the embeddings. Every other call reaches the stock forward.
+    """
+    stock = kosmos.forward
+
+    @functools.wraps(stock)
+    def forward(*args, **kwargs):
+        image = args or any(kwargs.get(name) is not None for name in ("pixel_values", "image_embeds"))
+        if image or kwargs.get("inputs_embeds") is None:
+            return stock(*args, **kwargs)
+        return kosmos.text_model(**kwargs)
+
+    kosmos.forward = forward
+
+
+def restore_vision2seq():
+    """Give `AutoModelForVision2Seq`, which upstream's configs name, back to a transformers that renamed it."""
+    import transformers
+
+    if not hasattr(transformers, "AutoModelForVision2Seq"):
+        transformers.AutoModelForVision2Seq = transformers.AutoModelForImageTextToText

@@ -1,0 +1,43 @@
+"""Train and validation loss of every epoch, kept across resumes."""
+
+from lightning.pytorch.callbacks import Callback
+
+
+class EpochLosses(Callback):
+    """Collects one row an epoch.
+
+    Attributes:
+        history: list of {"epoch", "step", "train_loss", "val_loss"}; val_loss is None in an epoch without validation.
+            train_loss is the mean over the epoch's batches and all ranks, as trained (dropout on, weights moving).
+    """
+
+    def __init__(self):
+        self.history = []
+        self._total = self._batches = 0
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self._total = self._batches = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        self._total = (
+            self._total + outputs["loss"].detach() * trainer.accumulate_grad_batches
+        )  # Lightning divides by it
+        self._batches += 1
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        mean = trainer.strategy.reduce(self._total / max(1, self._batches), reduce_op="mean")
+        validation = trainer.callback_metrics.get("val_loss")
+        self.history.append(
+            {
+                "epoch": trainer.current_epoch,
+                "step": trainer.global_step,
+                "train_loss": float(mean),
+                "val_loss": None if validation is None else float(validation),
+            }
+        )
+
+    def state_dict(self):
+        return {"history": self.history}
+
+    def load_state_dict(self, state_dict):
+        self.history = list(state_dict["history"])

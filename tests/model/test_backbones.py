@@ -1,0 +1,56 @@
+"""All seven backbones: LoRA where it belongs, upstream's behaviour where LoRA is off. On stand-in and real checkout."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+NAMES = ("RoboFlamingo", "RoboKosMos", "RoboLLaVA", "RoboMoonDream", "RoboPaligemma", "RoboQwen", "RoboUform")
+
+
+@pytest.fixture(scope="module")
+def trainable(upstream_root, run_python, tmp_path_factory):
+    """Names of the trainable parameters by backbone and setup, from one process on this checkout."""
+    folder = tmp_path_factory.mktemp("zoo")
+    (folder / "config.json").write_text("{}")
+    zoo = Path(__file__).with_name("zoo.py")
+    done = run_python([zoo, upstream_root, folder], cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def without_head(names):
+    return [name for name in names if not name.startswith(("act_head.", "action_token"))]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_lora_off_the_same_is_trained_as_by_upstream(trainable, name):
+    assert trainable[name]["off"] == trainable[name]["stock"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_with_a_frozen_backbone_only_lora_in_the_text_layers_is_trained(trainable, name):
+    lora = without_head(trainable[name]["lora"])
+    blocks = 4 if name == "RoboFlamingo" else 2  # Flamingo's text model also has two cross-attention layers
+    assert len(lora) == blocks * 6 * 2  # six linears in a layer, an A and a B each
+    assert all(".lora_" in each for each in lora)
+    forbidden = ("vision", "visual", "image", "projector", "projection", "lm_head")
+    assert not [each for each in lora if any(word in each for word in forbidden)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_policy_head_stays_trained(trainable, name):
+    assert [each for each in trainable[name]["lora"] if each.startswith("act_head.")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_train_vision_means_what_it_says(trainable, name):
+    more = set(trainable[name]["vision"]) - set(trainable[name]["lora"])
+    assert len(more) == 12 and all(any(word in each for word in ("vision", "visual", "image")) for each in more)
+    assert not any(".lora_" in each for each in more)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_train_text_embedding_means_what_it_says(trainable, name):
+    more = set(trainable[name]["embedding"]) - set(trainable[name]["lora"])
+    assert len(more) == 1 and more.pop().endswith(("wte.weight", "embed_tokens.weight"))
