@@ -1,0 +1,59 @@
+"""`robovlms-mobile upstream`: the RoboVLMs checkout's state, and the actions that change it."""
+
+import dataclasses
+import json
+
+HELP = "the RoboVLMs checkout: status, fetch, patch, unpatch"
+ACTIONS = {
+    "status": "say what state the checkout is in, and the next command",
+    "fetch": "bring upstream at the pinned commit into an empty place",
+    "patch": "apply the patches that are missing",
+    "unpatch": "revert the patches, byte for byte",
+}
+
+
+def configure(parser):
+    """Add the four actions and their flags."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    for name, text in ACTIONS.items():
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        if name == "fetch":
+            action.add_argument("--source", metavar="URL-or-git-dir", help="where to take it from")
+
+
+def run(args):
+    """Run one action and print the state afterwards. Exit 0: pristine, patched, or the action was done."""
+    from robovlms_mobile import upstream
+    from robovlms_mobile.errors import CheckoutError
+
+    try:
+        status = _act(args, upstream)
+    except CheckoutError as error:
+        if not args.json:
+            raise
+        status = dataclasses.replace(upstream.checkout_status(args.root), message=str(error))
+        print(json.dumps(status.to_json(), ensure_ascii=False))
+        return 1
+    print(json.dumps(status.to_json(), ensure_ascii=False) if args.json else _text(status))
+    return 0 if status.ok or args.action != "status" else 1
+
+
+def _act(args, upstream):
+    if args.action == "status":
+        return upstream.checkout_status(args.root)
+    if args.action == "fetch":
+        return upstream.fetch(args.root, args.source)
+    return {"patch": upstream.patch, "unpatch": upstream.unpatch}[args.action](args.root)
+
+
+def _text(status):
+    commit = status.commit or "unknown"
+    expected = "as pinned" if commit == status.expected else f"expected {status.expected}"
+    rows = [("checkout", str(status.root)), ("state", status.state)]
+    if status.state != "absent":
+        rows.append(("commit", f"{commit} ({expected})"))
+    rows += [("patch", f"{patch.name}: {patch.state}") for patch in status.patches]
+    rows += [("", status.message), ("next", status.next)]
+    return "\n".join(f"{label:<9} {text}" for label, text in rows)
