@@ -53,7 +53,9 @@ def keep_site_packages():
 
     def system(command):
         if str(command).startswith("cp ") and KOSMOS_COPY in command:
-            print(f"robovlms-mobile: left transformers' own {KOSMOS_COPY} as it is; the plugin does not need upstream's.")
+            print(
+                f"robovlms-mobile: left transformers' own {KOSMOS_COPY} as it is; the plugin does not need upstream's."
+            )
             return 0
         return real_system(command)
 

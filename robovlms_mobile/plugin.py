@@ -48,8 +48,10 @@ def callbacks_factory():
 
 
 def fill_namespaces():
-    """Fill each of upstream's namespaces when its module is there, and hook the import of those that are not."""
+    """Fill each of upstream's namespaces that is imported, and hook the import of those that are not."""
     for group in registry.GROUPS:
-        if group not in _hooked:
+        if group in sys.modules:
+            registry.register_group(sys.modules[group])
+        elif group not in _hooked:
             _hooked.append(group)
             wrapt.register_post_import_hook(registry.register_group, group)

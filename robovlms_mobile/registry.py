@@ -3,6 +3,7 @@
 A group is named after the module it fills. The plugin's own classes come in this way, and so can anyone else's.
 """
 
+import sys
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import entry_points
@@ -30,14 +31,15 @@ def register_group(module):
 
     Setting the same class again does nothing. A subclass replaces its base silently; replacing anything else
     warns once and names both. An entry point that does not load is warned about by name and leaves a class
-    that raises RegistrationError when a config asks for it; the others are set all the same.
+    that raises RegistrationError when a config asks for it; the others are set all the same. A class whose module
+    is only half imported now (its own import brought `module` in) waits for the next call.
 
     Returns:
         tuple[Registration, ...]: everything this group has set so far in this process.
     """
     for entry in _ours_first(module.__name__):
         key = (entry.group, entry.name, entry.value)
-        if key not in _done:
+        if key not in _done and not _half_imported(entry.module):
             _done[key] = Registration(entry.group, entry.name, entry.value, _package(entry))
             _set(module, entry, _load(entry))
     return registered(module.__name__)
@@ -78,6 +80,11 @@ class _Broken:
 
     def __init__(self, *args, **kwargs):
         raise RegistrationError(self.message) from self.cause
+
+
+def _half_imported(name):
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return getattr(spec, "_initializing", False)  # importlib's own mark
 
 
 def _ours_first(group):

@@ -87,8 +87,12 @@ def test_a_broken_entry_point_is_named_and_the_others_are_set(module, package):
         ["Broken = broken:Broken", "Missing = broken:NotThere"],
         "raise RuntimeError('no such camera')\n",
     )
-    with pytest.warns(UserWarning, match=r"'Broken'.*package broken.*no such camera"):
+    with pytest.warns(UserWarning, match="no such camera") as warned:
         registry.register_group(module)
+    assert [name for name in ("'Broken'", "'Missing'") if name in str([w.message for w in warned])] == [
+        "'Broken'",
+        "'Missing'",
+    ]
     assert module.MobileVLAH5Dataset
     with pytest.raises(RegistrationError, match="no such camera"):
         module.Broken(data_dir="x")
@@ -102,5 +106,5 @@ def test_a_broken_entry_point_leaves_a_stock_class_in_place(module, package):
     assert module.DummyDataset is stock
 
 
-def test_a_module_that_forks_lack_registers_nothing():
+def test_a_module_without_entry_points_registers_nothing():
     assert registry.register_group(types.ModuleType("robovlms.data.samplers")) == ()

@@ -5,6 +5,8 @@ from torch.nn.functional import huber_loss
 
 from robovlms_mobile.model.compat import restore_gpt2_names
 
+restore_gpt2_names()  # for the stock GPTDecoder as well
+
 
 class RealDimsLoss:
     """Mixed in before an upstream head: padding takes no part in the loss, nor a gripper the robot has not got.
@@ -52,11 +54,7 @@ class MobileFCDecoder(RealDimsLoss, upstream.FCDecoder):
 
 
 class MobileGPTDecoder(RealDimsLoss, upstream.GPTDecoder):
-    """Upstream's GPTDecoder with the loss over real dims, on any transformers."""
-
-    def __init__(self, *args, **kwargs):
-        restore_gpt2_names()
-        super().__init__(*args, **kwargs)
+    """Upstream's GPTDecoder with the loss over real dims."""
 
 
 def _has_arm(labels):

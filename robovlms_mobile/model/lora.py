@@ -75,7 +75,7 @@ def target_pattern(model, text_tower, vision_tower, targets="text"):
             f"mobile.lora.targets {targets!r} matches no linear layer. Use text, attention, all, or a regex that fully "
             f"matches names like: {', '.join(examples)}"
         )
-    return "|".join(sorted({_generalised(name) for name in names}))
+    return "|".join(sorted({(_generalised if targets in known else re.escape)(name) for name in names}))
 
 
 def _matching(regex, names):

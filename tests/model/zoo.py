@@ -136,7 +136,7 @@ def on_tiny_modules(cls):
 
 
 def build(cls, folder, **setup):
-    head = {"type": "MobileLSTMDecoder", "hidden_size": 4, "num_layers": 1, "action_dim": 7, "down_sample": "none"}
+    head = {"type": "LSTMDecoder", "hidden_size": 4, "num_layers": 1, "action_dim": 7, "down_sample": "none"}
     setup = {
         "freeze_backbone": True,
         "train_vision": False,
@@ -165,17 +165,14 @@ def trainable(model):
 
 def main(root, folder):
     sys.path.insert(0, root)
-    import robovlms.model.backbone as backbones  # the stock ones, before the plugin comes
+    import robovlms.model.backbone as backbones
 
-    stock = {name: getattr(backbones, name) for name in BUILD}
-    import robovlms_mobile
-
-    robovlms_mobile.register()
     result = {}
     for name in BUILD:
         ours = getattr(backbones, name)
+        stock = next(cls for cls in ours.__mro__ if cls.__module__.startswith("robovlms."))
         result[name] = {
-            "stock": trainable(build(stock[name], folder)),
+            "stock": trainable(build(stock, folder)),
             "off": trainable(build(ours, folder)),
             "lora": trainable(build(ours, folder, lora_enable=True)),
             "vision": trainable(build(ours, folder, lora_enable=True, train_vision=True)),
@@ -185,7 +182,7 @@ def main(root, folder):
 
 
 if __name__ == "__main__":
-    from robovlms_mobile import launch
+    import robovlms_mobile
 
-    launch.prepare()  # so that the stock modules import in the light environment
+    robovlms_mobile.register()
     main(*sys.argv[1:])

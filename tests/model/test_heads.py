@@ -1,0 +1,53 @@
+"""The heads' loss looks at real dims only; layers and outputs are upstream's. On stand-in and real checkout."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+HEADS = ("FC", "GPT", "LSTM")
+
+
+@pytest.fixture(scope="module")
+def seen(upstream_root, run_python):
+    done = run_python([Path(__file__).with_name("probe_heads.py"), upstream_root], cwd=upstream_root)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_outputs_are_upstreams(seen, head):
+    assert seen[head]["same_output"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_weights_load_both_ways(seen, head):
+    assert seen[head]["same_keys"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_padding_labels_do_not_change_the_loss(seen, head):
+    assert seen[head]["loss"] == seen[head]["loss_with_other_padding"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_padding_and_gripper_get_no_gradient(seen, head):
+    assert seen[head]["real_rows_with_gradient"] > 0
+    assert seen[head]["padding_rows_with_gradient"] == 0
+    assert not seen[head]["gripper_trainable"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_loss_is_the_mean_huber_loss_of_real_unmasked_values(seen, head):
+    assert seen[head]["loss"] == pytest.approx(seen[head]["expected"], rel=1e-6)
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_without_a_gripper_there_is_no_gripper_loss_and_with_one_upstreams(seen, head):
+    assert seen[head]["keys"] == ["loss_arm"]
+    assert seen[head]["keys_with_gripper"] == ["acc_gripper", "loss_arm", "loss_gripper"]
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_the_stock_heads_still_work(seen, head):
+    assert seen[head]["stock_keys"] == ["acc_gripper", "loss_arm", "loss_gripper"]
