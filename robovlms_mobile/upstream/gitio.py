@@ -15,7 +15,8 @@ def git_in(folder):
     try:
         import git
     except ImportError as error:  # GitPython's own answer to a missing git program
-        raise CheckoutError(f"git cannot be used ({str(error).splitlines()[0]}). Run: sudo apt install git") from error
+        fix = "pip install gitpython" if error.name == "git" else "sudo apt install git"
+        raise CheckoutError(f"git cannot be used ({str(error).splitlines()[0]}). Run: {fix}") from error
     runner = git.Git(folder)
     runner.update_environment(
         GIT_TERMINAL_PROMPT="0",

@@ -1,0 +1,97 @@
+"""Which checks run, in which order, and that one that fails does not stop the others. No check's own knowledge."""
+
+from dataclasses import dataclass
+
+from robovlms_mobile.config import load_config
+from robovlms_mobile.doctor import configuration, data, machine, model, output, packages, upstream
+from robovlms_mobile.errors import ConfigError, MobileError
+from robovlms_mobile.findings import Finding
+
+MACHINE = (  # title → checks, each (name, function of a Subject that yields findings)
+    ("Machine", (("python", machine.python), ("GPU", machine.gpu))),
+    (
+        "Packages",
+        (
+            ("packages", packages.versions),
+            ("torchvision", packages.torchvision),
+            ("Kosmos-2 in transformers", packages.kosmos),
+        ),
+    ),
+    ("RoboVLMs", (("checkout", upstream.checkout), ("plugin", upstream.plugin))),
+)
+RUN = (
+    ("Config", (("config", configuration.content), ("packages the config needs", configuration.needed_packages))),
+    ("Data", (("episodes", data.episodes),)),
+    ("Base model", (("base model", model.files),)),
+    ("Output", (("output folders", output.folders), ("room for checkpoints", output.room))),
+)
+INSTALL = {"PIL": "pillow", "git": "gitpython"}  # import name → distribution, where they differ
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is looked at.
+
+    Args:
+        root: the checkout's folder, or None for where it is looked for by default.
+        config: a loaded config, or None where only the machine is looked at.
+        config_path: the file it came from.
+    """
+
+    root: str | None = None
+    config: dict | None = None
+    config_path: str | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """The findings of one group of checks. Args: title (str), findings (tuple[Finding, ...])."""
+
+    title: str
+    findings: tuple
+
+
+def diagnose(config_path=None, root=None):
+    """Run every check.
+
+    Args:
+        config_path: a config; None runs the checks of the machine only.
+        root: the checkout's folder, or None for where it is looked for by default.
+
+    Returns:
+        list[Section]. Nothing raises: whatever goes wrong in a check is a finding of that check.
+    """
+    sections = [_section(title, checks, Subject(root)) for title, checks in MACHINE]
+    if config_path is None:
+        return sections
+    try:
+        config = load_config(config_path)
+    except ConfigError as error:
+        broken = Finding("error", str(error), "config", "correct it; what depends on it was not checked")
+        return [*sections, Section("Config", (broken,))]
+    subject = Subject(root, config, str(config_path))
+    return sections + [_section(title, checks, subject) for title, checks in RUN]
+
+
+def _section(title, checks, subject):
+    return Section(title, tuple(finding for name, check in checks for finding in run_check(name, check, subject)))
+
+
+def run_check(name, check, subject):
+    """Return a check's findings, list[Finding]; if it fails, those it made before and one that names it."""
+    findings = []
+    try:
+        for finding in check(subject):
+            findings.append(finding)  # one by one: a failure keeps those before it
+    except ImportError as error:
+        package = (error.name or "").partition(".")[0] or "a package"
+        fix = f"pip install {INSTALL.get(package, package)}"
+        findings.append(Finding("error", f"not checked: {package} cannot be imported ({error})", name, fix))
+    except MobileError as error:
+        findings.append(Finding.from_error(error, name))
+    except Exception as error:
+        what = f"this check failed itself ({type(error).__name__}: {error})"
+        findings.append(
+            Finding("error", what, name, "please report it with the output of `robovlms-mobile doctor --json`")
+        )
+    return findings

@@ -1,0 +1,32 @@
+"""Checks of the config itself: the lint, and the packages its options need."""
+
+from importlib.util import find_spec
+
+from robovlms_mobile.config import lint
+from robovlms_mobile.config.access import section
+from robovlms_mobile.doctor.machine import has_cuda
+from robovlms_mobile.findings import Finding
+
+
+def content(subject):
+    """Yield what is wrong with the config, or that nothing is."""
+    findings = lint(subject.config, cuda=has_cuda())
+    yield from findings
+    if not findings:
+        yield Finding("ok", "every key is there and means something", subject.config_path)
+
+
+def needed_packages(subject):
+    """Yield the packages that the config's logger and strategy need and that are missing."""
+    trainer = section(subject.config, "trainer")
+    loggers = trainer.get("logger")
+    if isinstance(loggers, list) and "tensorboard" in loggers and not _any_installed("tensorboard", "tensorboardX"):
+        fix = 'pip install tensorboard, or set it to ["csv"]'
+        yield Finding("error", '"tensorboard" is not installed, and Lightning stops without it', "trainer.logger", fix)
+    if str(trainer.get("strategy")).startswith("deepspeed") and not _any_installed("deepspeed"):
+        fix = 'set it to "auto", or pip install deepspeed'
+        yield Finding("error", "deepspeed is not installed", "trainer.strategy", fix)
+
+
+def _any_installed(*packages):
+    return any(find_spec(package) is not None for package in packages)
