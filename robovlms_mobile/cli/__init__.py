@@ -12,6 +12,7 @@ from robovlms_mobile.errors import MobileError
 
 VERBS = {
     "train": "train",
+    "summary": "summary",
     "doctor": "doctor",
     "upstream": "upstream",
     "synth": "synth",

@@ -1,0 +1,45 @@
+# make demo: the whole road on a bare machine. make test: all tests. Both install into .venv first.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m robovlms_mobile
+CONFIG := configs/mobile_vla_demo.json
+export PYTHONUNBUFFERED := 1
+
+.PHONY: install checkout demo test slow lint clean
+
+install: .venv/.installed
+
+.venv/.installed: setup.py constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' || \
+		{ echo "$(PYTHON) is not Python 3.10, 3.11 or 3.12; say which one to use: make PYTHON=python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	@touch $@
+
+checkout: install
+	@[ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ] || $(RUN) upstream fetch >/dev/null 2>&1 || \
+		echo "RoboVLMs could not be fetched (no network?): using tests/standin, a test double of it."
+
+runs/demo/.made: .venv/.installed
+	$(RUN) synth runs/demo/episodes --episodes 24 --seed 0 --force
+	$(RUN) tiny-vlm runs/demo/tiny-kosmos-2 --force
+	@touch $@
+
+demo: checkout runs/demo/.made
+	@if [ -n "$$ROBOVLMS_ROOT" ]; then $(RUN) train $(CONFIG); \
+	elif [ -f RoboVLMs/main.py ]; then $(RUN) upstream patch && $(BIN)/python RoboVLMs/main.py $(CONFIG); \
+	else $(RUN) train --root tests/standin $(CONFIG); fi
+	@$(RUN) summary runs/checkpoints/kosmos2/demo
+
+test: checkout
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: checkout
+	$(BIN)/python -m pytest -m slow
+
+lint: install
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+
+clean:
+	rm -rf .venv runs/demo

@@ -1,0 +1,70 @@
+"""Read what a run left in its folder: losses, adapters, pictures."""
+
+import csv
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from robovlms_mobile.errors import CheckpointError
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """A run in figures and paths.
+
+    Attributes:
+        epochs: how many were trained; `first` and `final` are their losses, dicts with train_loss and val_loss.
+        best: metrics.json of the `best` folder: epoch (from 0), monitor, score.
+        adapters: name of each adapter folder → bytes in it.
+    """
+
+    folder: str
+    epochs: int
+    first: dict
+    final: dict
+    best: dict
+    adapters: dict
+    picture: str | None
+
+    def to_json(self):
+        """Return the summary as a dict of primitives."""
+        return asdict(self)
+
+
+def newest_run(folder):
+    """Return `folder` when it is a run's, else the run below it that wrote last.
+
+    Raises:
+        CheckpointError: there is none.
+    """
+    found = [path.parent for path in Path(folder).rglob("losses.csv")] if Path(folder).is_dir() else []
+    if not found:
+        raise CheckpointError(
+            f"No run in {folder}: expected a folder with losses.csv. Train first, or name another folder."
+        )
+    return max(found, key=lambda path: (path / "losses.csv").stat().st_mtime)
+
+
+def summarise(folder):
+    """Return the `RunSummary` of the newest run in or below `folder`."""
+    run = newest_run(folder)
+    with open(run / "losses.csv", newline="", encoding="utf-8") as file:
+        rows = [
+            {key: float(row[key]) if row[key] else None for key in ("train_loss", "val_loss")}
+            for row in csv.DictReader(file)
+        ]
+    best = run / "best" / "metrics.json"
+    picture = run / "losses.png"
+    return RunSummary(
+        folder=str(run),
+        epochs=len(rows),
+        first=rows[0],
+        final=rows[-1],
+        best=json.loads(best.read_text(encoding="utf-8")) if best.is_file() else {},
+        adapters={path.parent.name: _size(path.parent) for path in sorted(run.glob("*/adapter_config.json"))},
+        picture=str(picture) if picture.is_file() else None,
+    )
+
+
+def _size(folder):
+    return sum(file.stat().st_size for file in folder.iterdir())
