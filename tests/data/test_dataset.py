@@ -1,0 +1,223 @@
+"""`MobileVLAH5Dataset`: the batch upstream wants, and every mistake in its block named."""
+
+import re
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from robovlms_mobile.data.dataset import MobileVLAH5Dataset
+from robovlms_mobile.data.images import CLIP_MEAN, CLIP_STD, ImageTransform, random_shift
+from robovlms_mobile.errors import ConfigError, DataError
+
+SIZES = {"window_size": 4, "fwd_pred_next_n": 10, "image_size": 32, "norm_action": True}
+BOUNDS = {"norm_min": -1.15, "norm_max": 1.15}
+
+
+def text(sentences):
+    length = max(map(len, sentences))
+    ids = torch.tensor([[ord(letter) for letter in each.ljust(length)] for each in sentences])
+    return ids, torch.ones_like(ids)
+
+
+@pytest.fixture
+def make(episodes):
+    def make(**config):
+        dataset = MobileVLAH5Dataset(**{"data_dir": str(episodes), "is_training": True, **SIZES, **BOUNDS, **config})
+        dataset.text_fn = text
+        return dataset
+
+    return make
+
+
+def batch(dataset, count=2):
+    return dataset.collater([dataset[index] for index in range(count)])
+
+
+def test_the_batch_has_upstreams_keys_shapes_and_types(make):
+    got = batch(make())
+    assert got["rgb"].shape == (2, 4, 3, 32, 32) and got["rgb"].dtype == torch.float32
+    assert got["hand_rgb"] is None
+    assert got["action"].shape == (2, 13, 7) and got["action"].dtype == torch.float32
+    assert got["action_chunck"].shape == (2, 4, 10, 7)
+    assert got["chunck_mask"].shape == (2, 4, 10) and got["chunck_mask"].dtype == torch.bool
+    assert got["text"].shape == got["text_mask"].shape
+    assert isinstance(got["raw_text"], list) and "action" in got["data_source"]
+
+
+def test_chunks_are_the_actions_from_each_frame_on(make):
+    got = batch(make())
+    for frame in range(4):
+        assert torch.equal(got["action_chunck"][:, frame], got["action"][:, frame : frame + 10])
+
+
+def test_actions_are_the_files_own_scaled_and_padded(make):
+    dataset = make()
+    episode, start = dataset.samples[3]
+    with h5py.File(episode.path) as file:
+        recorded = file["actions"][start : start + 13, :2]
+    action = dataset[3]["action"].numpy()
+    np.testing.assert_allclose(action[:, :2], recorded / 1.15, atol=1e-6)
+    assert not action[:, 2:].any()
+
+
+def test_frames_are_the_files_own_in_clips_colours(make):
+    dataset = make()
+    episode, start = dataset.samples[2]
+    with h5py.File(episode.path) as file:
+        frame = Image.fromarray(file["images"][start]).resize((32, 32), Image.Resampling.BICUBIC)
+    expected = (np.asarray(frame, np.float32) / 255 - CLIP_MEAN) / CLIP_STD
+    np.testing.assert_allclose(dataset[2]["rgb"][0].permute(1, 2, 0), expected, atol=1e-6)
+
+
+def test_the_transform_is_bit_for_bit_torchvisions():
+    transforms = pytest.importorskip("torchvision.transforms")
+    image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (72, 128, 3), np.uint8))
+    stock = transforms.Compose(
+        [
+            transforms.Resize((224, 224), interpolation=transforms.InterpolationMode.BICUBIC),
+            transforms.Lambda(lambda each: each.convert("RGB")),
+            transforms.ToTensor(),
+            transforms.Normalize(CLIP_MEAN, CLIP_STD),
+        ]
+    )
+    assert torch.equal(ImageTransform(224)(image), stock(image))
+
+
+def test_upstreams_image_fn_is_used_when_given(make):
+    dataset = make(image_fn=lambda images: torch.full((len(images), 3, 8, 8), 7.0))
+    assert dataset[0]["rgb"].shape == (4, 3, 8, 8)
+
+
+def test_bgr_files_are_turned_round(make):
+    rgb, bgr = make()[0]["rgb"], make(color_order="bgr")[0]["rgb"]
+    std = torch.tensor(CLIP_STD).view(3, 1, 1)
+    mean = torch.tensor(CLIP_MEAN).view(3, 1, 1)
+    torch.testing.assert_close((bgr * std + mean).flip(1), rgb * std + mean)
+
+
+def test_training_and_validation_share_no_episode_and_cover_all(make):
+    train, validation = make(), make(is_training=False)
+    names = [{episode.name for episode in each.episodes} for each in (train, validation)]
+    assert not names[0] & names[1]
+    assert (len(names[0]), len(names[1])) == (4, 2)
+    assert (len(train), len(validation)) == (20, 10)
+
+
+def test_the_labs_is_validation_picks_the_side_as_upstreams_is_training_does(make):
+    assert {e.name for e in make(is_validation=True, is_training=False).episodes} == {
+        e.name for e in make(is_training=False).episodes
+    }
+
+
+def test_a_block_on_the_wrong_side_is_refused(make):
+    with pytest.raises(ConfigError, match=r"train_dataset says is_validation: true"):
+        make(is_validation=True, is_training=True)
+
+
+def test_padded_windows_start_at_every_frame(make):
+    dataset = make(windows="padded")
+    assert len(dataset) == 4 * 18
+    masks = torch.stack([dataset[index]["chunck_mask"] for index in range(18)])
+    assert masks.flatten(1).any(1).all() and not masks.all()
+
+
+def test_shift_first_pairs_a_frame_with_the_next_action(make):
+    plain, shifted = make(), make(shift_first=True)
+    assert torch.equal(shifted[0]["action"][:-1], plain[0]["action"][1:])
+    assert torch.equal(shifted[0]["rgb"], plain[0]["rgb"])
+
+
+def test_the_random_shift_moves_all_frames_alike_and_in_training_only(make):
+    torch.manual_seed(1)
+    frames = torch.arange(4 * 3 * 8 * 8.0).reshape(4, 3, 8, 8)
+    moved = random_shift(frames, 3)
+    assert moved.shape == frames.shape and not torch.equal(moved, frames)
+    steps = moved[1:] - moved[:-1]
+    assert torch.equal(steps, torch.full_like(steps, 3 * 8 * 8))
+    dataset = make(rgb_pad=4, is_training=False)
+    assert torch.equal(dataset[0]["rgb"], dataset[0]["rgb"])
+
+
+def test_clipped_velocities_are_warned_about_with_the_values_to_set(make):
+    with pytest.warns(UserWarning, match=re.escape('"norm_min": -1.15, "norm_max": 1.15')):
+        make(norm_min=-1, norm_max=1)
+    with pytest.warns(UserWarning, match="±1.15"):
+        make(norm_action=False)
+
+
+def test_an_instruction_of_the_configs_is_used(make):
+    assert make(instruction="컵까지 가세요")[0]["raw_text"] == "컵까지 가세요"
+
+
+@pytest.mark.parametrize(
+    ("key", "near"), [("episode_patern", "episode_pattern"), ("colour_order", "color_order"), ("shift", "")]
+)
+def test_an_unknown_key_is_named_with_the_closest_known_one(make, key, near):
+    with pytest.raises(ConfigError, match=f"'{key}'.*{near}"):
+        make(**{key: 1})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("windows", "half"),
+        ("color_order", "hsv"),
+        ("on_bad_episode", "ignore"),
+        ("train_split", 1.5),
+        ("rgb_pad", -1),
+        ("real_dims", ["yaw"]),
+    ],
+)
+def test_an_impossible_value_is_named(make, key, value):
+    with pytest.raises(ConfigError, match=key):
+        make(**{key: value})
+
+
+def test_a_discrete_head_is_refused(make):
+    with pytest.raises(ConfigError, match="action_space"):
+        make(discrete=True)
+
+
+def write_episode(path, frames, **change):
+    content = {"images": np.zeros((frames, 4, 6, 3), np.uint8), "actions": np.zeros((frames, 3), "f4"), **change}
+    with h5py.File(path, "w") as file:
+        for key, value in content.items():
+            file[key] = value
+
+
+def test_short_episodes_are_left_out_and_listed_once(make, tmp_path):
+    for index, frames in enumerate((18, 13, 18, 18, 18)):
+        write_episode(tmp_path / f"episode_{index}.h5", frames)
+    with pytest.warns(UserWarning, match=r"1 episodes are shorter than 14 frames.*episode_1\.h5 \(13\)"):
+        assert len(make(data_dir=str(tmp_path))) == 3 * 5
+
+
+def test_only_short_episodes_is_an_error_with_the_numbers(make, tmp_path):
+    for index in range(5):
+        write_episode(tmp_path / f"episode_{index}.h5", 9)
+    with pytest.raises(DataError, match=r"None of the 4 episodes has the 14 frames.*window_size 4.*padded"):
+        make(data_dir=str(tmp_path))
+
+
+def test_a_dim_that_is_used_and_not_trained_is_reported(make, tmp_path):
+    turning = np.zeros((18, 3), "f4")
+    turning[5, 2] = 0.5
+    for index in range(5):
+        write_episode(tmp_path / f"episode_{index}.h5", 18, actions=turning)
+    with pytest.warns(UserWarning, match="angular_z is used"):
+        make(data_dir=str(tmp_path))
+
+
+def test_a_bad_episode_does_not_move_the_others_to_the_other_side(make, tmp_path):
+    for index in range(10):
+        write_episode(tmp_path / f"episode_{index}.h5", 18)
+    before = {episode.name for episode in make(data_dir=str(tmp_path)).episodes}
+    (tmp_path / "episode_3.h5").write_bytes(b"not hdf5")
+    with pytest.raises(DataError, match=r"episode_3\.h5: not a readable HDF5 file"):
+        make(data_dir=str(tmp_path))
+    with pytest.warns(UserWarning, match="episode_3"):
+        after = {episode.name for episode in make(data_dir=str(tmp_path), on_bad_episode="skip").episodes}
+    assert after == before - {"episode_3.h5"}

@@ -1,0 +1,223 @@
+"""A run through upstream's own main.py, on stand-in and real checkout: what it trains, what it leaves behind."""
+
+import csv
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import git, merge, minimal_config
+from safetensors.torch import load_file
+
+TRAIN = ["-m", "robovlms_mobile", "train", "--root"]
+
+
+@pytest.fixture(scope="module")
+def write_config(tiny_vlm, episodes):
+    """`write_config(folder, **overrides)` → path of a config that writes below `folder`."""
+
+    def write(folder, **overrides):
+        config = minimal_config(folder)
+        config["model_path"] = str(tiny_vlm)
+        for block in ("vlm", "tokenizer"):
+            config[block]["pretrained_model_name_or_path"] = str(tiny_vlm)
+        for block in ("train_dataset", "val_dataset"):
+            config[block]["data_dir"] = str(episodes)
+        path = folder / "config.json"
+        path.write_text(json.dumps(merge(config, overrides)))
+        return path
+
+    return write
+
+
+def run_folder(folder):
+    return next((folder / "runs" / "output").rglob("losses.csv")).parent
+
+
+def losses(folder):
+    with open(run_folder(folder) / "losses.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def finished(upstream_root, run_python, write_config, tmp_path_factory):
+    """Folder and output of a run of two epochs with an adapter folder each."""
+    folder = tmp_path_factory.mktemp("run")
+    config = write_config(folder, trainer={"max_epochs": 2}, mobile={"checkpoints": {"every_n_epochs": 1}})
+    done = run_python([*TRAIN, upstream_root, config], cwd=folder)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder, done
+
+
+def test_it_leaves_adapters_a_resumable_state_and_curves_and_nothing_else(finished):
+    folder, _ = finished
+    left = sorted(path.name for path in run_folder(folder).iterdir())
+    assert left == ["best", "epoch-0001", "epoch-0002", "last", "last.ckpt", "losses.csv", "losses.png"]
+    assert sorted(path.name for path in (run_folder(folder) / "best").iterdir()) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "contract.json",
+        "metrics.json",
+        "policy.safetensors",
+    ]
+
+
+def test_the_loss_goes_down_and_is_written_by_epoch(finished):
+    rows = losses(finished[0])
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert float(rows[1]["val_loss"]) < float(rows[0]["val_loss"])
+    assert float(rows[1]["gap"]) == pytest.approx(float(rows[1]["val_loss"]) - float(rows[1]["train_loss"]))
+
+
+def test_the_best_folder_is_the_epoch_with_the_lowest_validation_loss(finished):
+    metrics = json.loads((run_folder(finished[0]) / "best" / "metrics.json").read_text())
+    best = min(losses(finished[0]), key=lambda row: float(row["val_loss"]))
+    assert metrics["monitor"] == "val_loss"
+    assert (metrics["epoch"], metrics["score"]) == (int(best["epoch"]), pytest.approx(float(best["val_loss"])))
+
+
+def test_every_adapter_is_trained(finished):
+    tensors = load_file(run_folder(finished[0]) / "last" / "adapter_model.safetensors")
+    assert len(tensors) == 2 * 6 * 2  # layers, linears, A and B
+    untrained = [name for name, tensor in tensors.items() if "lora_B" in name and not tensor.any()]
+    assert untrained == []
+
+
+def test_checkpoints_hold_trainable_tensors_only(finished, tiny_vlm):
+    run = run_folder(finished[0])
+    state = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+    assert all(".lora_" in name or name.startswith(("model.act_head.", "model.action_token")) for name in state)
+    policy = load_file(run / "last" / "policy.safetensors")
+    adapters = load_file(run / "last" / "adapter_model.safetensors")
+    assert len(policy) + len(adapters) == len(state)
+    assert not any("gripper" in name for name in policy)
+
+
+def test_the_contract_says_what_the_robot_must_know(finished):
+    contract = json.loads((run_folder(finished[0]) / "last" / "contract.json").read_text())
+    assert contract["action"]["dims"] == ["linear_x", "linear_y"]
+    assert (contract["action"]["low"], contract["action"]["high"]) == (-1.15, 1.15)
+    assert contract["image"]["color_order"] == "rgb"
+
+
+def test_plain_peft_gives_the_hidden_states_of_the_trained_model(finished, tiny_vlm):
+    """Rebuild the trained text model from last.ckpt by hand and compare it with what PeftModel makes of the folder."""
+    from peft import LoraConfig as Config
+    from peft import PeftModel, inject_adapter_in_model
+    from transformers import Kosmos2ForConditionalGeneration as Kosmos
+
+    run = run_folder(finished[0])
+    embeds = torch.linspace(-1, 1, 2 * 5 * 64).reshape(2, 5, 64)
+    plain = Kosmos.from_pretrained(tiny_vlm).eval()
+    with torch.no_grad():
+        base = plain.text_model.model(inputs_embeds=embeds).last_hidden_state
+        loaded = PeftModel.from_pretrained(plain, str(run / "last")).eval()
+        ours = loaded.base_model.model.text_model.model(inputs_embeds=embeds).last_hidden_state
+        trained = Kosmos.from_pretrained(tiny_vlm).eval()
+        inject_adapter_in_model(Config.from_pretrained(str(run / "last")), trained)
+        state = torch.load(run / "last.ckpt", weights_only=True)["state_dict"]
+        prefix = "model.backbone."
+        state = {name.removeprefix(prefix): tensor for name, tensor in state.items() if name.startswith(prefix)}
+        assert not trained.load_state_dict(state, strict=False).unexpected_keys
+        expected = trained.text_model.model(inputs_embeds=embeds).last_hidden_state
+    torch.testing.assert_close(ours, expected, rtol=0, atol=0)
+    assert not torch.allclose(ours, base)
+
+
+def test_one_table_says_what_is_trained(finished):
+    table = [line for line in finished[1].stdout.splitlines() if line.startswith(("LoRA adapters", "text model"))]
+    assert len(table) == 2
+    frozen_text = next(line for line in table if line.startswith("text model")).split()
+    assert frozen_text[2] == "0"
+
+
+def test_resume_goes_on_with_epoch_step_and_history(upstream_root, run_python, write_config, finished, tmp_path):
+    state = run_folder(finished[0]) / "last.ckpt"
+    config = write_config(tmp_path, trainer={"max_epochs": 3}, resume=str(state))
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    before, after = losses(finished[0]), losses(tmp_path)
+    assert after[:2] == before
+    assert [int(row["step"]) for row in after] == [int(before[0]["step"]) * n for n in (1, 2, 3)]
+
+
+def test_resuming_with_other_lora_settings_names_the_difference(
+    upstream_root, run_python, write_config, finished, tmp_path
+):
+    state = run_folder(finished[0]) / "last.ckpt"
+    config = write_config(tmp_path, trainer={"max_epochs": 3}, train_setup={"lora_r": 2}, resume=str(state))
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode != 0
+    assert "24 tensors of another shape" in done.stderr and "lora_r" in done.stderr
+
+
+def test_validation_smaller_than_a_batch_is_said_and_best_goes_by_the_training_loss(
+    upstream_root, run_python, write_config, tmp_path
+):
+    config = write_config(tmp_path, batch_size=11)  # of 20 training and 10 validation windows
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "This run has no val_loss" in done.stderr
+    metrics = json.loads((run_folder(tmp_path) / "best" / "metrics.json").read_text())
+    assert metrics["monitor"] == "train_loss"
+    assert losses(tmp_path)[0]["gap"] == ""
+
+
+def test_the_stock_head_trains_too(upstream_root, run_python, write_config, tmp_path):
+    config = write_config(tmp_path, act_head={"type": "LSTMDecoder"})
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert any("gripper" in name for name in load_file(run_folder(tmp_path) / "last" / "policy.safetensors"))
+
+
+def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, run_python, write_config, tmp_path):
+    config = write_config(tmp_path, trainer={"precision": "16-mixed", "accelerator": "cpu"})
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode != 0
+    assert "--precision 32" in done.stderr
+
+
+def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, run_python, write_config, tmp_path):
+    """With `"model": "kosmos"`, for which upstream would overwrite transformers' own file."""
+    kosmos = Path(importlib.util.find_spec("transformers.models.kosmos2.modeling_kosmos2").origin)
+    before = hashlib.sha256(kosmos.read_bytes()).hexdigest()
+    tools = upstream_copy / "tools" / "modeling_kosmos2.py"
+    config = write_config(tmp_path, model="kosmos")
+    done = run_python([*TRAIN, upstream_copy, config], cwd=upstream_copy)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert git("-C", upstream_copy, "status", "--porcelain") == ""
+    assert hashlib.sha256(kosmos.read_bytes()).hexdigest() == before
+    assert not tools.exists() or "the plugin does not need" in done.stdout
+
+
+def test_two_processes_train_and_write_one_set_of_adapters(upstream_root, run_python, write_config, tmp_path):
+    config = write_config(tmp_path, trainer={"strategy": "ddp", "max_epochs": 1})
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    done = run_python([*launcher, *TRAIN, upstream_root, config, "--gpus", "2"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(list((tmp_path / "runs").rglob("adapter_model.safetensors"))) == 2  # best and last
+    assert len(losses(tmp_path)) == 1
+    assert int(losses(tmp_path)[0]["step"]) == 5  # 20 windows over 2 processes, 2 a step
+
+
+def test_another_packages_dataset_trains(upstream_root, run_python, write_config, tmp_path):
+    """A second package, installed the way pip would, brings a dataset of its own by entry point."""
+    site = tmp_path / "site"
+    info = site / "tinydata-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[robovlms.data]\nStillFrames = tinydata:StillFrames\n")
+    (site / "tinydata.py").write_text(
+        "from robovlms_mobile.data.dataset import MobileVLAH5Dataset\n"
+        "class StillFrames(MobileVLAH5Dataset):\n"
+        "    def __getitem__(self, index):\n"
+        "        sample = super().__getitem__(index)\n"
+        "        return {**sample, 'rgb': sample['rgb'][:1].expand_as(sample['rgb']).clone()}\n"
+    )
+    both = {"type": "StillFrames"}
+    config = write_config(tmp_path, train_dataset=both, val_dataset=both)
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path, env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert len(losses(tmp_path)) == 1
