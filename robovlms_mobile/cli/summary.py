@@ -22,13 +22,13 @@ def run(args):
 
 def format_summary(summary):
     """Return the summary as text, a line a fact."""
-    lines = [f"run       {summary.folder}", f"epochs    {summary.epochs}"]
+    lines = [f"run         {summary.folder}", f"epochs      {summary.epochs}"]
     for name in ("train_loss", "val_loss"):
         if summary.final[name] is not None:
-            lines.append(f"{name:<9} {summary.first[name]:.4f} → {summary.final[name]:.4f}")
+            lines.append(f"{name:<11} {summary.first[name]:.4f} → {summary.final[name]:.4f}")
     if summary.best:
         best = summary.best
-        lines.append(f"best      epoch {best['epoch'] + 1}, {best['monitor']} {best['score']:.4f}")
-    lines += [f"adapters  {summary.folder}/{name} ({size / 1e6:.1f} MB)" for name, size in summary.adapters.items()]
-    lines += [f"resume    {summary.folder}/last.ckpt", f"picture   {summary.picture or 'none (no matplotlib)'}"]
+        lines.append(f"best        epoch {best['epoch'] + 1}, {best['monitor']} {best['score']:.4f}")
+    lines += [f"adapters    {summary.folder}/{name} ({size / 1e6:.1f} MB)" for name, size in summary.adapters.items()]
+    lines += [f"resume      {summary.folder}/last.ckpt", f"picture     {summary.picture or 'none (no matplotlib)'}"]
     return "\n".join(lines)

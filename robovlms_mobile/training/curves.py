@@ -53,6 +53,7 @@ def write_png(history, path):
     """Draw train and validation loss over epochs, and under them the gap."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(7, 5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -67,6 +68,7 @@ def write_png(history, path):
     above.legend()
     below.axhline(0, color="0.7", linewidth=1)
     below.plot(seen, [gap(row) for row in validated], color="0.3", marker="o", markersize=3)
+    below.xaxis.set_major_locator(MaxNLocator(integer=True))
     below.set(xlabel="epoch", ylabel="gap (val − train)")
     for axes in (above, below):
         axes.grid(alpha=0.3)

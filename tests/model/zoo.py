@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import torch
 from torch import nn
+from transformers import PretrainedConfig
 
 DIM = 8
 
@@ -45,7 +46,8 @@ def with_head(model, embedding):
     model.lm_head = nn.Linear(DIM, 11, bias=False)
     model.get_output_embeddings = lambda: model.lm_head
     model.get_input_embeddings = lambda: embedding
-    model.config = SimpleNamespace(hidden_size=DIM, use_cache=True, text_config=SimpleNamespace(hidden_size=DIM))
+    model.config = PretrainedConfig(hidden_size=DIM, use_cache=True)
+    model.config.text_config = SimpleNamespace(hidden_size=DIM)
     return model
 
 
