@@ -1,7 +1,9 @@
 """What a checkpoint keeps, and what it refuses to load."""
 
+import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from robovlms_mobile.errors import CheckpointError
@@ -79,3 +81,30 @@ def test_curves_are_written_for_runs_with_and_without_validation(tmp_path):
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.csv", "losses.png"]
     assert gap(history[1]) is None
+
+
+class Tiny(pl.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.frozen, self.head = nn.Linear(3, 3), nn.Linear(3, 2)
+        self.frozen.requires_grad_(False)
+
+    def training_step(self, batch, index):
+        return self.head(self.frozen(batch)).square().mean()
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.head.parameters(), 0.1)
+
+
+@pytest.mark.parametrize("weights_only", [False, True])
+def test_both_of_lightnings_save_modes_keep_trainable_tensors_only(tmp_path, weights_only):
+    model, stock = Tiny(), ModelCheckpoint(dirpath=tmp_path / "stock", save_top_k=-1)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
+    trainer = pl.Trainer(max_epochs=1, default_root_dir=tmp_path, callbacks=[stock], **quiet)
+    AdapterCheckpoint(EpochLosses()).setup(trainer, model, "fit")
+    trainer.fit(model, torch.utils.data.DataLoader(torch.ones(2, 3)))
+    trainer.save_checkpoint(tmp_path / "last.ckpt", weights_only=weights_only)
+    state = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert sorted(state["state_dict"]) == ["head.bias", "head.weight"]
+    assert ("optimizer_states" in state) is not weights_only
+    assert not (tmp_path / "stock").exists()  # upstream's own checkpoint is silenced
