@@ -29,12 +29,18 @@ def real_checkout():
 
 
 @pytest.fixture(params=["standin", "real"], scope="session")
-def upstream_root(request):
-    """The checkout under test, first the double, then the real one: a folder that tests never write to."""
-    root = STANDIN if request.param == "standin" else real_checkout()
+def upstream_root(request, tmp_path_factory):
+    """The checkout under test, first the double, then the real one as committed, patched or not where it stands."""
+    if request.param == "standin":
+        return STANDIN
+    root = real_checkout()
     if root is None:
         pytest.skip(NO_REAL)
-    return root
+    if not (root / ".git").exists():
+        return root
+    clone = tmp_path_factory.mktemp("upstream") / "RoboVLMs"
+    git("clone", "--quiet", root, clone)
+    return clone
 
 
 @pytest.fixture
