@@ -14,6 +14,8 @@ VERBS = {
     "train": "train",
     "summary": "summary",
     "doctor": "doctor",
+    "data": "data",
+    "bench": "bench",
     "upstream": "upstream",
     "synth": "synth",
     "tiny-vlm": "tiny_vlm",

@@ -1,18 +1,22 @@
 """`MobileVLAH5Dataset`: windows of HDF5 episodes as the batches upstream's trainer reads."""
 
+import functools
 import logging
 import warnings
 
+import numpy as np
 import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
+from robovlms_mobile.data.batch import Batch
 from robovlms_mobile.data.block import action_space, parse_block
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.frames import read_frames
 from robovlms_mobile.data.images import ImageTransform, random_shift
 from robovlms_mobile.data.instructions import instruction_for
+from robovlms_mobile.data.ready import ready_store, wants_store
 from robovlms_mobile.data.windows import make_window, split_episodes, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 
@@ -27,7 +31,9 @@ class MobileVLAH5Dataset(Dataset):
         data_dir, episode_pattern, train_split, is_validation, windows, shift_first, rgb_pad, color_order,
         real_dims, instruction, on_bad_episode: see configs/README.md.
         window_size (W), fwd_pred_next_n (N), image_size, norm_action, norm_min, norm_max: the config's top level.
-        image_fn: list of PIL images → (n, 3, H, W') float; by default the transform in `data.images`.
+        image_fn: upstream's, list of PIL images → (n, 3, H, W') float. Where it wraps the `ImageTransform` of the
+            plugin's backbones, or is absent, frames come from the frame store and stay uint8: the backbone
+            normalises them, on the device.
         tokenizer, tokenizer_config, model_name: choose upstream's prompt; needed for `collater`.
 
     Raises:
@@ -43,8 +49,10 @@ class MobileVLAH5Dataset(Dataset):
         self.window_size = config["window_size"]
         self.chunk_size = config["fwd_pred_next_n"]
         self.space = action_space(config, self.block.real_dims)
-        self.image_fn = config.get("image_fn") or ImageTransform(config.get("image_size", 224)).stack
+        self.image_fn = config.get("image_fn")
+        self.transform = _own_transform(config)
         self.text_fn = _text_fn(config)
+        self.store = None
         self.episodes = self._own_episodes()
         self.samples = self._index()
         self._report()
@@ -56,8 +64,7 @@ class MobileVLAH5Dataset(Dataset):
         """Return one sample: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text."""
         episode, start = self.samples[index]
         window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
-        frames = read_frames(episode, window.frames, self.block.color_order)
-        rgb = self.image_fn([Image.fromarray(frame) for frame in frames])
+        rgb = self._pixels(episode, window.frames)
         if self.training and self.block.rgb_pad:
             rgb = random_shift(rgb, self.block.rgb_pad)
         return {
@@ -67,12 +74,24 @@ class MobileVLAH5Dataset(Dataset):
             "raw_text": instruction_for(episode, self.block.instruction),
         }
 
+    def _pixels(self, episode, frames):
+        """Return frames as (W, 3, H, W'): uint8 from the store or decoded afresh, or what a foreign image_fn makes."""
+        if self.store is not None:
+            try:
+                return torch.from_numpy(self.store.planes(episode.name)[frames])
+            except KeyError:
+                log.debug("%s is not in the frame store: decoded afresh", episode.name)
+        images = [Image.fromarray(frame) for frame in read_frames(episode, frames, self.block.color_order)]
+        if self.transform is None:
+            return self.image_fn(images)
+        return torch.from_numpy(np.stack([self.transform.resize(image) for image in images]))
+
     def collater(self, samples):
         """Return upstream's batch of B samples: its keys, shapes and spelling (`action_chunck`, `chunck_mask`)."""
         raw_text = [sample["raw_text"] for sample in samples]
         text, text_mask = self.text_fn(raw_text)
         action = torch.stack([sample["action"] for sample in samples])  # (B, W + N - 1, 7)
-        return {
+        batch = {
             "rgb": torch.stack([sample["rgb"] for sample in samples]),  # (B, W, 3, H, W')
             "hand_rgb": None,
             "text": text,  # (B, L)
@@ -83,6 +102,7 @@ class MobileVLAH5Dataset(Dataset):
             "raw_text": raw_text,
             "data_source": "mobile_vla_action",
         }
+        return Batch(batch)
 
     def _own_episodes(self):
         paths = find_episodes(self.block.data_dir, self.block.episode_pattern)
@@ -91,7 +111,14 @@ class MobileVLAH5Dataset(Dataset):
         if both:
             raise DataError(f"Episodes in training and validation alike: {sorted(both)}.")
         mine = set(train if self.training else validation)
-        return [each for each in load_episodes(paths, self.block.on_bad_episode) if each.path in mine]
+        return [each for each in self._load(paths) if each.path in mine]
+
+    def _load(self, paths):
+        """Return the good episodes of `paths`: those in the frame store without opening their files."""
+        if self.transform is None or not wants_store(self.transform.options):
+            return load_episodes(paths, self.block.on_bad_episode)
+        self.store = ready_store(self.block, paths, self.transform)
+        return load_episodes(paths, self.block.on_bad_episode, self.store.read)
 
     def _index(self):
         shift = int(self.block.shift_first)
@@ -145,6 +172,15 @@ def _is_training(config, block):
     if training is None:
         return not block.is_validation
     return bool(training)
+
+
+def _own_transform(config):
+    """Return the ImageTransform that upstream's image_fn wraps, a default one without any, None for a foreign one."""
+    image_fn = config.get("image_fn")
+    if image_fn is None:
+        return ImageTransform(config.get("image_size", 224))
+    inner = image_fn.keywords.get("image_processor") if isinstance(image_fn, functools.partial) else None
+    return inner if isinstance(inner, ImageTransform) else None
 
 
 def _text_fn(config):

@@ -73,12 +73,13 @@ def _what_is_there(folder, patterns):
     return f"It holds {len(names)} .h5 files, the nearest by name: {', '.join(near)}. Set episode_pattern accordingly."
 
 
-def load_episodes(paths, on_bad="stop"):
+def load_episodes(paths, on_bad="stop", read=None):
     """Read every file; either all are good, or the bad ones are named together.
 
     Args:
         paths: files as `find_episodes` gives them.
         on_bad: "stop" raises for bad files, "skip" leaves them out with one warning.
+        read: what reads a file, `read_episode` by default; a frame store knows its episodes without opening them.
 
     Returns:
         list[Episode], in the order of `paths`.
@@ -89,7 +90,7 @@ def load_episodes(paths, on_bad="stop"):
     good, bad = [], []
     for path in paths:
         try:
-            good.append(read_episode(path))
+            good.append((read or read_episode)(path))
         except DataError as error:
             bad.append(str(error))
     listing = f"{len(bad)} of {len(paths)} episode files cannot be used:\n  " + "\n  ".join(bad)

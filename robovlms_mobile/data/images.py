@@ -9,26 +9,39 @@ CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 class ImageTransform:
-    """A PIL image → (3, size, size) float32: bicubic resize of the whole frame, [0, 1], CLIP's mean and deviation."""
+    """A PIL image → (3, size, size) float32: bicubic resize of the whole frame, [0, 1], CLIP's mean and deviation.
 
-    def __init__(self, size=224):
+    Upstream hands a backbone's transform on to the dataset, so this is also how a run's options get there.
+
+    Args:
+        size: pixels across.
+        options: the config's `mobile` object.
+    """
+
+    def __init__(self, size=224, options=None):
         self.size = size
-        self.mean = torch.tensor(CLIP_MEAN).view(3, 1, 1)
-        self.std = torch.tensor(CLIP_STD).view(3, 1, 1)
+        self.options = options or {}
 
     def __call__(self, image):
-        resized = image.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
-        pixels = torch.from_numpy(np.array(resized)).permute(2, 0, 1).contiguous()  # (3, size, size) uint8
-        return pixels.to(torch.float32).div(255).sub_(self.mean).div_(self.std)
+        return normalise(torch.from_numpy(self.resize(image)))
 
-    def stack(self, images):
-        """A list of n PIL images → (n, 3, size, size) float32."""
-        return torch.stack([self(image) for image in images])
+    def resize(self, image):
+        """A PIL image → (3, size, size) uint8."""
+        resized = image.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
+        return np.ascontiguousarray(np.moveaxis(np.asarray(resized), -1, 0))
+
+
+def normalise(pixels):
+    """uint8 (…, 3, H, W) → float32 of the same shape, in the order of operations of upstream's transform."""
+    mean = torch.tensor(CLIP_MEAN, device=pixels.device).view(3, 1, 1)
+    std = torch.tensor(CLIP_STD, device=pixels.device).view(3, 1, 1)
+    return pixels.to(torch.float32).div(255).sub_(mean).div_(std)
 
 
 def random_shift(frames, pad):
     """Shift all frames of a window alike, by up to `pad` pixels each way; edges repeat. (W, 3, H, W') → same shape."""
     height, width = frames.shape[-2:]
-    top, left = torch.randint(0, 2 * pad + 1, (2,)).tolist()
-    padded = torch.nn.functional.pad(frames, (pad, pad, pad, pad), mode="replicate")
-    return padded[..., top : top + height, left : left + width]
+    down, right = torch.randint(-pad, pad + 1, (2,)).tolist()
+    rows = (torch.arange(height) + down).clamp(0, height - 1)
+    columns = (torch.arange(width) + right).clamp(0, width - 1)
+    return frames[..., rows, :][..., columns]

@@ -3,8 +3,9 @@
 import os
 
 import robovlms.model.backbone as upstream
+import torch
 
-from robovlms_mobile.data.images import ImageTransform
+from robovlms_mobile.data.images import ImageTransform, normalise
 from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model.heads import RealDimsLoss
 from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
@@ -73,12 +74,21 @@ class MobileBackbone:
 
 
 class ClipTransform:
-    """For the backbones that share upstream's CLIP transform: the same pixels without torchvision."""
+    """For the backbones that share upstream's CLIP transform: the same pixels without torchvision.
+
+    Frames that arrive as uint8 are normalised here, on the device.
+    """
 
     @property
     def image_processor(self):
         """Turns a PIL image into (3, image_size, image_size) float32."""
-        return ImageTransform(self.configs.get("image_size", 224))
+        return ImageTransform(self.configs.get("image_size", 224), self.configs.get("mobile"))
+
+    def forward(self, vision_x, *args, **kwargs):
+        return super().forward(_normalised(vision_x), *args, **kwargs)
+
+    def inference(self, vision_x, *args, **kwargs):
+        return super().inference(_normalised(vision_x), *args, **kwargs)
 
 
 class RoboFlamingo(MobileBackbone, ClipTransform, upstream.RoboFlamingo):
@@ -112,6 +122,10 @@ class RoboQwen(MobileBackbone, upstream.RoboQwen):
 
 class RoboUform(MobileBackbone, upstream.RoboUform):
     """Upstream's RoboUform, with LoRA on its text decoder when `lora_enable` is true."""
+
+
+def _normalised(images):
+    return normalise(images) if images.dtype == torch.uint8 else images
 
 
 def _is_trained_bias(name, setup):

@@ -1,0 +1,21 @@
+"""`robovlms-mobile data check|report|cache DIR`: one thin file a verb, `data_*.py` beside this one."""
+
+import importlib
+
+HELP = "check, describe or decode a folder of episodes"
+VERBS = ("cache",)
+
+
+def configure(parser):
+    """Add the verbs, each with its own arguments."""
+    verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
+    for verb in VERBS:
+        module = importlib.import_module(f"robovlms_mobile.cli.data_{verb}")
+        sub = verbs.add_parser(verb, help=module.HELP, description=module.HELP)
+        module.configure(sub)
+        sub.set_defaults(run_data=module.run)
+
+
+def run(args):
+    """Run the chosen verb."""
+    return args.run_data(args)

@@ -1,0 +1,45 @@
+"""`robovlms-mobile data cache DIR`: decode all frames once, ahead of training; `--drop` removes them."""
+
+import json
+
+HELP = "decode every episode once into the frame store that training reads, or drop the store"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
+    parser.add_argument("--pattern", default="episode_*.h5", help="which files (default episode_*.h5)")
+    parser.add_argument("--size", type=int, default=224, help="pixels across a decoded frame (default 224)")
+    parser.add_argument("--color-order", choices=("rgb", "bgr"), default="rgb", help="how the files store colours")
+    parser.add_argument("--dir", help="where stores are kept, as mobile.frames.dir (default: beside the data)")
+    parser.add_argument("--drop", action="store_true", help="remove the decoded frames of this folder, all sizes")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args):
+    """Build or drop. Raises DataError without episodes; OSError text when the disk does not take it."""
+    from robovlms_mobile.data.ready import drop_stores, progress_bar
+    from robovlms_mobile.data.store import open_store
+
+    if args.drop:
+        result = {"dropped": drop_stores(args.folder, args.dir)}
+        text = "\n".join(f"dropped {folder}" for folder in result["dropped"]) or "nothing to drop"
+    else:
+        from robovlms_mobile.data.build import build
+        from robovlms_mobile.data.episodes import find_episodes
+        from robovlms_mobile.errors import DataError
+
+        paths = find_episodes(args.folder, args.pattern)
+        store = open_store(args.folder, args.size, args.color_order, args.dir)
+        try:
+            with progress_bar() as progress:
+                build(store, paths, None if args.json else progress)
+        except OSError as error:
+            raise DataError(
+                f"{store.folder}: {error.strerror or error}. Free some room, or name another --dir."
+            ) from error
+        ready = sum(map(store.has, paths))
+        result = {"folder": str(store.folder), "episodes": len(paths), "decoded": ready, "bytes": store.bytes()}
+        text = f"{ready} of {len(paths)} episodes decoded, {result['bytes'] / 1e6:.1f} MB in {store.folder}"
+    print(json.dumps(result, indent=2) if args.json else text)
+    return 0 if args.drop or result["decoded"] == result["episodes"] else 1
