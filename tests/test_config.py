@@ -384,7 +384,7 @@ class TestDatasets:
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
         assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames"}
-        given = {"lora": {"targets": "text"}, "checkpoints": {"every_n_epochs": 5}, "frames": {"anything": 1}}
+        given = {"lora": {"targets": "text"}, "checkpoints": {"every_n_epochs": 5}, "frames": {"store": "off", "dir": "d"}}
         assert lint(config(mobile=given)) == []
 
     @pytest.mark.parametrize(
@@ -392,6 +392,7 @@ class TestMobile:
         [
             ({"Lora": {}}, "mobile.Lora", "'lora'"),
             ({"lora": {"target": "text"}}, "mobile.lora.target", "'targets'"),
+            ({"frames": {"stor": "off"}}, "mobile.frames.stor", "'store'"),
             ({"lora": {"targets": "(["}}, "mobile.lora.targets", "regular expression"),
             ({"checkpoints": {"every_n_epochs": 0}}, "mobile.checkpoints.every_n_epochs", "> 0"),
             ({"lora": "text"}, "mobile.lora", "expected an object"),

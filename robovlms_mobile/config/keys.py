@@ -8,7 +8,7 @@ def _words(text):
 MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": section → its keys
     "lora": frozenset({"targets"}),
     "checkpoints": frozenset({"every_n_epochs"}),
-    "frames": None,  # a section whose keys are checked where they are read
+    "frames": frozenset({"store", "dir"}),
 }
 
 REQUIRED = {  # section ("" is the top level) → keys upstream reads without a default
@@ -16,7 +16,8 @@ REQUIRED = {  # section ("" is the top level) → keys upstream reads without a 
         "seed task_name model model_path robovlm_name output_root log_root cache_root trainer train_setup "
         "act_head fwd_head tokenizer vlm train_dataset val_dataset batch_size num_workers window_size fwd_pred_next_n "
         "image_size seq_len learning_rate min_lr_scale weight_decay use_hand_rgb cap_loss_ratio "
-        "arm_gripper_loss_ratio fwd_loss_ratio resume"
+        "arm_gripper_loss_ratio fwd_loss_ratio resume "
+        "warmup_epochs"  # read with a default that the command line's None has replaced
     ),
     "trainer": ["precision", "max_steps", "max_epochs"],
     "train_setup": _words(

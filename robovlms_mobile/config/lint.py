@@ -31,6 +31,7 @@ def lint(config, *, root=None, cuda=None):
         *_ignored(config),
         *_overwritten(config),
         *lint_datasets(config),
+        *_experiment(config),
         *_mobile(config),
         *lint_paths(config, root),
     ]
@@ -144,6 +145,16 @@ def _overwritten(config):
             yield Finding("warn", what, f"act_head.{name}", "remove it")
 
 
+def _experiment(config):
+    if not config.get("exp_name"):
+        yield Finding(
+            "warn",
+            "is missing; without it main.py stops while it makes the run's folder",
+            "exp_name",
+            'name the run in the config, "exp_name": "lora", or with --exp_name',
+        )
+
+
 def _mobile(config):
     mobile = config.get("mobile")
     if mobile is None:
@@ -156,7 +167,7 @@ def _mobile(config):
             yield _unknown_option(f"mobile.{name}", name, keys.MOBILE_KEYS)
         elif not isinstance(options, dict):
             yield _not_an_object(options, f"mobile.{name}")
-        elif keys.MOBILE_KEYS[name] is not None:
+        else:
             for key in options:
                 if key not in keys.MOBILE_KEYS[name]:
                     yield _unknown_option(f"mobile.{name}.{key}", key, keys.MOBILE_KEYS[name])
