@@ -3,7 +3,16 @@
 from dataclasses import dataclass, fields
 
 from robovlms_mobile.data.actions import ActionSpace
-from robovlms_mobile.data.options import BLOCK_KEYS, COLOR_ORDERS, ON_BAD_EPISODE, WINDOW_MODES, check_keys
+from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation
+from robovlms_mobile.data.options import (
+    BALANCES,
+    BLOCK_KEYS,
+    COLOR_ORDERS,
+    ON_BAD_EPISODE,
+    SPLITS,
+    WINDOW_MODES,
+    check_keys,
+)
 from robovlms_mobile.errors import ConfigError
 
 UPSTREAM_KEYS = (
@@ -46,6 +55,11 @@ class Block:
     is_validation: bool | None = None
     windows: str = "full"
     shift_first: bool = False
+    split: str = "stratified"
+    balance: str | None = None
+    mirror: float = 0.0
+    color_jitter: float | dict = 0.0
+    random_crop: float | list = 1.0
     rgb_pad: int = 0
     color_order: str = "rgb"
     real_dims: tuple = ("linear_x", "linear_y")
@@ -53,21 +67,28 @@ class Block:
     on_bad_episode: str = "stop"
 
     def __post_init__(self):
+        choices = {
+            "split": SPLITS,
+            "balance": BALANCES,
+            "windows": WINDOW_MODES,
+            "color_order": COLOR_ORDERS,
+            "on_bad_episode": ON_BAD_EPISODE,
+        }
         wrong = [
             f"{name} is {getattr(self, name)!r}, expected one of {list(known)}"
-            for name, known in (
-                ("windows", WINDOW_MODES),
-                ("color_order", COLOR_ORDERS),
-                ("on_bad_episode", ON_BAD_EPISODE),
-            )
+            for name, known in choices.items()
             if getattr(self, name) not in known
         ]
         if not 0 < self.train_split < 1:
             wrong.append(f"train_split is {self.train_split!r}, expected a fraction between 0 and 1")
-        if not isinstance(self.rgb_pad, int) or self.rgb_pad < 0:
-            wrong.append(f"rgb_pad is {self.rgb_pad!r}, expected pixels, 0 or more")
         if wrong:
             raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
+        _ = self.augmentation  # raises for values out of range
+
+    @property
+    def augmentation(self):
+        """What the block asks for in training, an `Augmentation`."""
+        return Augmentation(**{name: getattr(self, name) for name in AUGMENT_KEYS})
 
 
 def parse_block(config):

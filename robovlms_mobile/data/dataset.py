@@ -10,14 +10,19 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
+from robovlms_mobile.data.augment import sample_generator
+from robovlms_mobile.data.balance import balanced_indices, chunk_directions
 from robovlms_mobile.data.batch import Batch
 from robovlms_mobile.data.block import action_space, parse_block
+from robovlms_mobile.data.division import copy_beside, divided
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
+from robovlms_mobile.data.epoch import run_epoch
 from robovlms_mobile.data.frames import read_frames
-from robovlms_mobile.data.images import ImageTransform, random_shift
+from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
-from robovlms_mobile.data.ready import ready_store, wants_store
-from robovlms_mobile.data.windows import make_window, split_episodes, window_starts
+from robovlms_mobile.data.mirror import not_mirrored
+from robovlms_mobile.data.ready import frames_folder, ready_store, wants_store
+from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 
 log = logging.getLogger(__name__)
@@ -53,6 +58,8 @@ class MobileVLAH5Dataset(Dataset):
         self.transform = _own_transform(config)
         self.text_fn = _text_fn(config)
         self.store = None
+        self.augmentation = _augmentation(self.block, self.transform) if self.training else None
+        self.epoch = run_epoch()
         self.episodes = self._own_episodes()
         self.samples = self._index()
         self._report()
@@ -65,13 +72,16 @@ class MobileVLAH5Dataset(Dataset):
         episode, start = self.samples[index]
         window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
         rgb = self._pixels(episode, window.frames)
-        if self.training and self.block.rgb_pad:
-            rgb = random_shift(rgb, self.block.rgb_pad)
+        actions = episode.actions[window.actions]
+        text = instruction_for(episode, self.block.instruction)
+        if self.augmentation:
+            generator = sample_generator(self.transform.seed if self.transform else 0, self.epoch.value, index)
+            rgb, actions, text = self.augmentation.apply(rgb, actions, text, generator, episode.scenario)
         return {
             "rgb": rgb,
-            "action": torch.from_numpy(self.space.encode(episode.actions)[window.actions]),
+            "action": torch.from_numpy(self.space.encode(actions)),
             "chunck_mask": torch.from_numpy(window.mask),
-            "raw_text": instruction_for(episode, self.block.instruction),
+            "raw_text": text,
         }
 
     def _pixels(self, episode, frames):
@@ -105,13 +115,17 @@ class MobileVLAH5Dataset(Dataset):
         return Batch(batch)
 
     def _own_episodes(self):
-        paths = find_episodes(self.block.data_dir, self.block.episode_pattern)
-        train, validation = split_episodes(paths, self.block.train_split)
-        both = {path.name for path in train} & {path.name for path in validation}
-        if both:
-            raise DataError(f"Episodes in training and validation alike: {sorted(both)}.")
-        mine = set(train if self.training else validation)
-        return [each for each in self._load(paths) if each.path in mine]
+        episodes = self._load(find_episodes(self.block.data_dir, self.block.episode_pattern))
+        folder = frames_folder(self.transform.options) if self.transform else None
+        train, validation, notes = divided(self.block, episodes, self.store, folder)
+        if train & validation:
+            raise DataError(f"Episodes in training and validation alike: {sorted(train & validation)}.")
+        if self.training:
+            if self.transform and self.transform.run:
+                copy_beside(self.block, self.transform.run, folder)
+            if notes:
+                warnings.warn("\n".join(["The split:", *notes]), stacklevel=2)
+        return [episode for episode in episodes if episode.name in (train if self.training else validation)]
 
     def _load(self, paths):
         """Return the good episodes of `paths`: those in the frame store without opening their files."""
@@ -139,7 +153,17 @@ class MobileVLAH5Dataset(Dataset):
                 f"{len(short)} episodes are shorter than {need} frames and left out: {', '.join(short)}.",
                 stacklevel=2,
             )
+        if self.training and self.block.balance == "direction":
+            samples = self._balanced(samples)
         return samples
+
+    def _balanced(self, samples):
+        """Repeat the windows with rare directions."""
+        found = []
+        for episode, start in samples:
+            window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
+            found.append(chunk_directions(episode.actions, window, self.chunk_size))
+        return [samples[index] for index in balanced_indices(found)]
 
     def _report(self):
         low, high = self.space.bounds
@@ -157,6 +181,9 @@ class MobileVLAH5Dataset(Dataset):
                 f"{', '.join(dropped)} is used in the episodes but not in real_dims, so not trained.",
                 stacklevel=2,
             )
+        texts = {(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes}
+        if self.augmentation and self.augmentation.mirror and (kept := not_mirrored(texts)):
+            warnings.warn(f"mirror leaves windows with these instructions as they are: {kept}.", stacklevel=2)
         role = "training" if self.training else "validation"
         log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
 
@@ -172,6 +199,14 @@ def _is_training(config, block):
     if training is None:
         return not block.is_validation
     return bool(training)
+
+
+def _augmentation(block, transform):
+    """Return the block's Augmentation, or None when all of it is off."""
+    augmentation = block.augmentation
+    if transform is None and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):
+        raise ConfigError("random_crop and color_jitter need the plugin's own image transform, not this backbone's.")
+    return augmentation if augmentation.active else None
 
 
 def _own_transform(config):

@@ -16,11 +16,15 @@ class ImageTransform:
     Args:
         size: pixels across.
         options: the config's `mobile` object.
+        seed: the run's.
+        run: the run's folder, or None.
     """
 
-    def __init__(self, size=224, options=None):
+    def __init__(self, size=224, options=None, seed=0, run=None):
         self.size = size
         self.options = options or {}
+        self.seed = seed
+        self.run = run
 
     def __call__(self, image):
         return normalise(torch.from_numpy(self.resize(image)))
@@ -36,12 +40,3 @@ def normalise(pixels):
     mean = torch.tensor(CLIP_MEAN, device=pixels.device).view(3, 1, 1)
     std = torch.tensor(CLIP_STD, device=pixels.device).view(3, 1, 1)
     return pixels.to(torch.float32).div(255).sub_(mean).div_(std)
-
-
-def random_shift(frames, pad):
-    """Shift all frames of a window alike, by up to `pad` pixels each way; edges repeat. (W, 3, H, W') → same shape."""
-    height, width = frames.shape[-2:]
-    down, right = torch.randint(-pad, pad + 1, (2,)).tolist()
-    rows = (torch.arange(height) + down).clamp(0, height - 1)
-    columns = (torch.arange(width) + right).clamp(0, width - 1)
-    return frames[..., rows, :][..., columns]

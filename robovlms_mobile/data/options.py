@@ -12,6 +12,11 @@ BLOCK_KEYS = (
     "is_validation",
     "windows",
     "shift_first",
+    "split",
+    "balance",
+    "mirror",
+    "color_jitter",
+    "random_crop",
     "rgb_pad",
     "color_order",
     "real_dims",
@@ -20,6 +25,8 @@ BLOCK_KEYS = (
     "model_name",
     "sampler",
 )
+SPLITS = ("stratified", "sorted")
+BALANCES = (None, "direction")
 WINDOW_MODES = ("full", "padded")
 COLOR_ORDERS = ("rgb", "bgr")
 ON_BAD_EPISODE = ("stop", "skip")

@@ -23,6 +23,11 @@ def wants_store(mobile):
     return mode == "auto"
 
 
+def frames_folder(mobile):
+    """Return `mobile.frames.dir`, or None."""
+    return (mobile.get("frames") or {}).get("dir")
+
+
 def ready_store(block, paths, transform):
     """Return the frame store of a dataset block, built as far as the files and the disk allow.
 
@@ -31,8 +36,7 @@ def ready_store(block, paths, transform):
         paths: every episode file of the block.
         transform: the run's `ImageTransform`: its size and options.
     """
-    folder = (transform.options.get("frames") or {}).get("dir")
-    store = open_store(block.data_dir, transform.size, block.color_order, folder)
+    store = open_store(block.data_dir, transform.size, block.color_order, frames_folder(transform.options))
     with progress_bar() as progress:
         build_or_warn(store, paths, progress)
     return store

@@ -82,7 +82,9 @@ class ClipTransform:
     @property
     def image_processor(self):
         """Turns a PIL image into (3, image_size, image_size) float32."""
-        return ImageTransform(self.configs.get("image_size", 224), self.configs.get("mobile"))
+        configs = self.configs
+        size, seed = configs.get("image_size", 224), configs.get("seed", 0)
+        return ImageTransform(size, configs.get("mobile"), seed, configs.get("output_dir"))
 
     def forward(self, vision_x, *args, **kwargs):
         return super().forward(_normalised(vision_x), *args, **kwargs)

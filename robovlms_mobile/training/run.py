@@ -7,6 +7,7 @@ from robovlms_mobile.model.lora import has_lora
 from robovlms_mobile.options import checkpoint_period, is_mobile
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
 from robovlms_mobile.training.curves import LossCurves
+from robovlms_mobile.training.epochs import EpochClock
 from robovlms_mobile.training.gradients import GradientGuard
 from robovlms_mobile.training.metrics import EpochLosses
 from robovlms_mobile.training.parameters import ParameterTable
@@ -22,7 +23,7 @@ class MobileRun(Callback):
             return
         _check_precision(trainer)
         losses = EpochLosses()
-        trainer.callbacks += [ParameterTable(), losses]
+        trainer.callbacks += [EpochClock(), ParameterTable(), losses]
         if has_lora(pl_module.model.backbone):
             trainer.callbacks += [GradientGuard(), AdapterCheckpoint(losses, checkpoint_period(configs))]
         trainer.callbacks += [LossCurves(losses)]

@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
-from robovlms_mobile.data.images import CLIP_MEAN, CLIP_STD, ImageTransform, normalise, random_shift
+from robovlms_mobile.data.epoch import set_epoch
+from robovlms_mobile.data.images import CLIP_MEAN, CLIP_STD, ImageTransform, normalise
 from robovlms_mobile.errors import ConfigError, DataError
 
 SIZES = {"window_size": 4, "fwd_pred_next_n": 10, "image_size": 32, "norm_action": True}
@@ -128,15 +129,51 @@ def test_shift_first_pairs_a_frame_with_the_next_action(make):
     assert torch.equal(shifted[0]["rgb"], plain[0]["rgb"])
 
 
-def test_the_random_shift_moves_all_frames_alike_and_in_training_only(make):
-    torch.manual_seed(1)
-    frames = torch.arange(4 * 3 * 8 * 8.0).reshape(4, 3, 8, 8)
-    moved = random_shift(frames.to(torch.int64), 3)
-    assert moved.shape == frames.shape and not torch.equal(moved, frames)
-    steps = moved[1:] - moved[:-1]
-    assert (steps == 3 * 8 * 8).all()
-    dataset = make(rgb_pad=4, is_training=False)
-    assert torch.equal(dataset[0]["rgb"], dataset[0]["rgb"])
+def test_augmentation_is_for_training_only_and_the_same_for_the_same_epoch(make):
+    dataset = make(rgb_pad=4, color_jitter=0.3)
+    first = dataset[0]["rgb"]
+    assert torch.equal(dataset[0]["rgb"], first)
+    assert not torch.equal(first, make()[0]["rgb"])
+    set_epoch(1)
+    try:
+        assert not torch.equal(dataset[0]["rgb"], first)
+    finally:
+        set_epoch(0)
+    assert torch.equal(make(rgb_pad=4, is_training=False)[0]["rgb"], make(is_training=False)[0]["rgb"])
+
+
+def test_a_mirrored_window_is_mirrored_in_all_it_says(make):
+    plain, mirrored = make(instruction="Pass left"), make(instruction="Pass left", mirror=1.0)
+    for index in range(0, len(plain), 5):
+        before, after = plain[index], mirrored[index]
+        assert torch.equal(after["rgb"], before["rgb"].flip(-1))
+        torch.testing.assert_close(after["action"] * torch.tensor([1, -1, 1, 1, 1, 1, 1]), before["action"])
+        assert after["raw_text"] == "Pass right"
+
+
+def test_balance_repeats_windows_in_training_only(make):
+    train, validation = make(balance="direction"), make(balance="direction", is_training=False)
+    windows = [{(episode.name, start) for episode, start in each.samples} for each in (train, make())]
+    assert len(train) >= len(make()) and windows[0] == windows[1]
+    assert len(validation) == len(make(is_training=False))
+
+
+def test_jitter_needs_the_plugins_own_transform(make):
+    with pytest.raises(ConfigError, match="own image transform"):
+        make(image_fn=lambda images: torch.zeros(len(images), 3, 8, 8), color_jitter=0.1)
+
+
+def test_new_episodes_never_move_old_ones(make, tmp_path):
+    for index in range(5):
+        write_episode(tmp_path / f"episode_{index}.h5", 18, seed=index)
+    before = {episode.name for episode in make(data_dir=str(tmp_path), is_training=False).episodes}
+    for index in range(5, 12):
+        write_episode(tmp_path / f"episode_0{index}.h5", 18, seed=index)
+    with pytest.warns(UserWarning, match="7 episodes"):
+        train = {episode.name for episode in make(data_dir=str(tmp_path)).episodes}
+    validation = {episode.name for episode in make(data_dir=str(tmp_path), is_training=False).episodes}
+    assert before <= validation
+    assert not train & validation and len(train | validation) == 12
 
 
 def test_clipped_velocities_are_warned_about_with_the_values_to_set(make):
@@ -179,8 +216,9 @@ def test_a_discrete_head_is_refused(make):
         make(discrete=True)
 
 
-def write_episode(path, frames, **change):
-    content = {"images": np.zeros((frames, 4, 6, 3), np.uint8), "actions": np.zeros((frames, 3), "f4"), **change}
+def write_episode(path, frames, seed=0, **change):
+    images = np.random.default_rng(seed).integers(0, 256, (frames, 4, 6, 3), np.uint8)
+    content = {"images": images, "actions": np.zeros((frames, 3), "f4"), **change}
     with h5py.File(path, "w") as file:
         for key, value in content.items():
             file[key] = value
@@ -188,14 +226,14 @@ def write_episode(path, frames, **change):
 
 def test_short_episodes_are_left_out_and_listed_once(make, tmp_path):
     for index, frames in enumerate((18, 13, 18, 18, 18)):
-        write_episode(tmp_path / f"episode_{index}.h5", frames)
+        write_episode(tmp_path / f"episode_{index}.h5", frames, index)
     with pytest.warns(UserWarning, match=r"1 episodes are shorter than 14 frames.*episode_1\.h5 \(13\)"):
-        assert len(make(data_dir=str(tmp_path))) == 3 * 5
+        assert len(make(data_dir=str(tmp_path), split="sorted")) == 3 * 5
 
 
 def test_only_short_episodes_is_an_error_with_the_numbers(make, tmp_path):
     for index in range(5):
-        write_episode(tmp_path / f"episode_{index}.h5", 9)
+        write_episode(tmp_path / f"episode_{index}.h5", 9, index)
     with pytest.raises(DataError, match=r"None of the 4 episodes has the 14 frames.*window_size 4.*padded"):
         make(data_dir=str(tmp_path))
 
@@ -204,14 +242,14 @@ def test_a_dim_that_is_used_and_not_trained_is_reported(make, tmp_path):
     turning = np.zeros((18, 3), "f4")
     turning[5, 2] = 0.5
     for index in range(5):
-        write_episode(tmp_path / f"episode_{index}.h5", 18, actions=turning)
+        write_episode(tmp_path / f"episode_{index}.h5", 18, index, actions=turning)
     with pytest.warns(UserWarning, match="angular_z is used"):
         make(data_dir=str(tmp_path))
 
 
 def test_a_bad_episode_does_not_move_the_others_to_the_other_side(make, tmp_path):
     for index in range(10):
-        write_episode(tmp_path / f"episode_{index}.h5", 18)
+        write_episode(tmp_path / f"episode_{index}.h5", 18, index)
     before = {episode.name for episode in make(data_dir=str(tmp_path)).episodes}
     (tmp_path / "episode_3.h5").write_bytes(b"not hdf5")
     with pytest.raises(DataError, match=r"episode_3\.h5: not a readable HDF5 file"):

@@ -23,7 +23,14 @@ from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.store import open_store, read_index
 
 SIZE = 32
-OPTIONS = {"window_size": 4, "fwd_pred_next_n": 10, "image_size": SIZE, "norm_action": True, "norm_min": -2, "norm_max": 2}
+OPTIONS = {
+    "window_size": 4,
+    "fwd_pred_next_n": 10,
+    "image_size": SIZE,
+    "norm_action": True,
+    "norm_min": -2,
+    "norm_max": 2,
+}
 
 
 def write(path, seed=0, frames=18, shape=(36, 64), images="images", **storage):

@@ -54,7 +54,7 @@ def finished(upstream_root, run_python, write_config, tmp_path_factory):
 def test_it_leaves_adapters_a_resumable_state_and_curves_and_nothing_else(finished):
     folder, _ = finished
     left = sorted(path.name for path in run_folder(folder).iterdir())
-    assert left == ["best", "epoch-0001", "epoch-0002", "last", "last.ckpt", "losses.csv", "losses.png"]
+    assert left == ["best", "epoch-0001", "epoch-0002", "last", "last.ckpt", "losses.csv", "losses.png", "split.json"]
     assert sorted(path.name for path in (run_folder(folder) / "best").iterdir()) == [
         "adapter_config.json",
         "adapter_model.safetensors",
