@@ -2,11 +2,14 @@
 
 from robovlms_mobile.config.access import as_json, blocks, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
+from robovlms_mobile.data.augment_values import AUGMENT_VALUES
 from robovlms_mobile.data.options import (
     ACTION_DIMS,
+    BALANCES,
     BLOCK_KEYS,
     COLOR_ORDERS,
     ON_BAD_EPISODE,
+    SPLITS,
     WINDOW_MODES,
     unknown_keys,
 )
@@ -94,10 +97,15 @@ def _pair(mobile):
     for where, val, is_training in mobile:
         if train is None or is_training:
             continue
-        ours, theirs = val.get("train_split", SPLIT), train.get("train_split", SPLIT)
-        if ours != theirs and all(train.get(name) == val.get(name) for name in ("data_dir", "episode_pattern")):
-            what = f"is {as_json(ours)} and train_dataset's {as_json(theirs)}: they would share episodes"
-            yield Finding("error", what, f"{where}.train_split", "set both to the same value")
+        same_data = all(train.get(name) == val.get(name) for name in ("data_dir", "episode_pattern"))
+        for name, default in (("train_split", SPLIT), ("split", SPLITS[0])):
+            ours, theirs = val.get(name, default), train.get(name, default)
+            if same_data and ours != theirs:
+                what = f"is {as_json(ours)} and train_dataset's {as_json(theirs)}: they would share episodes"
+                yield Finding("error", what, f"{where}.{name}", "set both to the same value")
+        idle = [name for name in (*AUGMENT_VALUES, "balance") if val.get(name) not in (None, 0, 1)]
+        if idle:
+            yield Finding("warn", f"no effect in validation: {', '.join(idle)}", where, "remove it there")
         default = list(ACTION_DIMS[:2])
         if train.get("real_dims", default) != val.get("real_dims", default):
             what = "differs from train_dataset's, and there is one policy head"
@@ -128,10 +136,6 @@ def _fraction(value):
     return isinstance(value, float) and 0 < value < 1
 
 
-def _pixels(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _switch(value):
     return isinstance(value, bool)
 
@@ -147,7 +151,9 @@ VALUES = {  # key → (whether a value fits, what fits in words)
     "is_validation": (lambda value: value is None or _switch(value), "true or false"),
     "windows": _one_of(WINDOW_MODES),
     "shift_first": (_switch, "true or false"),
-    "rgb_pad": (_pixels, "a whole number of pixels, 0 for none"),
+    "split": _one_of(SPLITS),
+    "balance": _one_of(BALANCES),
+    **AUGMENT_VALUES,
     "color_order": _one_of(COLOR_ORDERS),
     "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from robovlms_mobile.data.actions import ActionSpace
-from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation
+from robovlms_mobile.data.augment_values import AUGMENT_VALUES
 from robovlms_mobile.data.options import (
     BALANCES,
     BLOCK_KEYS,
@@ -81,14 +81,11 @@ class Block:
         ]
         if not 0 < self.train_split < 1:
             wrong.append(f"train_split is {self.train_split!r}, expected a fraction between 0 and 1")
+        for name, (fits, what) in AUGMENT_VALUES.items():
+            if not fits(getattr(self, name)):
+                wrong.append(f"{name} is {getattr(self, name)!r}, expected {what}")
         if wrong:
             raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
-        _ = self.augmentation  # raises for values out of range
-
-    @property
-    def augmentation(self):
-        """What the block asks for in training, an `Augmentation`."""
-        return Augmentation(**{name: getattr(self, name) for name in AUGMENT_KEYS})
 
 
 def parse_block(config):

@@ -10,7 +10,7 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
-from robovlms_mobile.data.augment import sample_generator
+from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation, sample_generator
 from robovlms_mobile.data.balance import balanced_indices, chunk_directions
 from robovlms_mobile.data.batch import Batch
 from robovlms_mobile.data.block import action_space, parse_block
@@ -203,7 +203,7 @@ def _is_training(config, block):
 
 def _augmentation(block, transform):
     """Return the block's Augmentation, or None when all of it is off."""
-    augmentation = block.augmentation
+    augmentation = Augmentation(**{name: getattr(block, name) for name in AUGMENT_KEYS})
     if transform is None and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):
         raise ConfigError("random_crop and color_jitter need the plugin's own image transform, not this backbone's.")
     return augmentation if augmentation.active else None

@@ -3,8 +3,8 @@
 import shutil
 from pathlib import Path
 
-from robovlms_mobile.data.manifest import divide
-from robovlms_mobile.data.store import default_place
+from robovlms_mobile.data.manifest import Manifest, divide, extend, load
+from robovlms_mobile.data.store import place_of
 from robovlms_mobile.files import replace_file
 
 NAME = "split.json"
@@ -29,9 +29,17 @@ def divided(block, episodes, store=None, folder=None):
     return set(split.train), set(split.validation), notes
 
 
+def planned(block, episodes, folder=None):
+    """Return (train, validation) as `divided` would, going by names and the manifest, and write nothing."""
+    path = manifest_path(block, folder)
+    manifest = load(path) if path.is_file() else Manifest(block.train_split, block.split, block.episode_pattern)
+    split, _ = extend(manifest, episodes, {})
+    return set(split.train), set(split.validation)
+
+
 def manifest_path(block, folder=None):
     """Return the file a data folder's split is kept in; every way of splitting has its own."""
-    return Path(folder or default_place(block.data_dir)) / f"split-{block.split}-{block.train_split:g}.json"
+    return place_of(block.data_dir, folder) / f"split-{block.split}-{block.train_split:g}.json"
 
 
 def copy_beside(block, run, folder=None):

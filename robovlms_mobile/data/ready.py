@@ -2,10 +2,9 @@
 
 import shutil
 from contextlib import contextmanager
-from pathlib import Path
 
 from robovlms_mobile.data.build import build_or_warn
-from robovlms_mobile.data.store import default_place, open_store
+from robovlms_mobile.data.store import open_store, place_of
 from robovlms_mobile.errors import ConfigError
 
 MODES = ("auto", "off")
@@ -44,7 +43,7 @@ def ready_store(block, paths, transform):
 
 def drop_stores(data_dir, folder=None):
     """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
-    dropped = sorted(Path(folder or default_place(data_dir)).glob("frames-v*"))
+    dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
     for store in dropped:
         shutil.rmtree(store)
     return [str(store) for store in dropped]

@@ -171,16 +171,20 @@ def open_store(data_dir, image_size=224, color_order="rgb", folder=None):
         data_dir: folder of the episode files.
         folder: where stores are kept; by default beside the data, or in the user's cache where that is read-only.
     """
-    place = Path(folder) if folder else default_place(data_dir)
+    place = place_of(data_dir, folder)
     return FrameStore(Path(data_dir), place / variant(image_size, color_order), image_size, color_order)
 
 
-def default_place(data_dir):
-    """Return `DATA_DIR/.robovlms-mobile`, or a folder of that data's own in the user's cache where it is read-only."""
+def place_of(data_dir, folder=None):
+    """Return where what belongs to a data folder is kept.
+
+    That is `DATA_DIR/.robovlms-mobile`; or a part of that data's own in `folder`, or, where the data is read-only, in
+    the user's cache.
+    """
     beside = Path(data_dir) / HIDDEN
-    if os.access(beside if beside.exists() else data_dir, os.W_OK):
+    if folder is None and os.access(beside if beside.exists() else data_dir, os.W_OK):
         return beside
     import platformdirs
 
     own = f"{zlib.crc32(os.fsencode(os.path.realpath(data_dir))):08x}-{Path(data_dir).resolve().name}"
-    return Path(platformdirs.user_cache_dir("robovlms-mobile")) / own
+    return Path(folder or platformdirs.user_cache_dir("robovlms-mobile")) / own

@@ -22,7 +22,7 @@ def episodes(subject):
         if source not in seen:
             seen[source] = yield from _read_source(where, parsed, config)
         if seen[source] is not None:
-            used[is_training] |= yield from _windows(where, parsed, is_training, *seen[source], config)
+            used[is_training] |= yield from _windows(where, parsed, is_training, seen[source], config)
     shared = sorted(path.name for path in used[True] & used[False])
     if shared:
         what = f"{len(shared)} episodes are trained on and validated on: {_some(shared)}"
@@ -49,7 +49,7 @@ def _parse(where, block, config):
 
 
 def _read_source(where, parsed, config):
-    """Return (paths, {path: Episode}), or None when no file was found."""
+    """Return the good episodes, list[Episode], or None when there is none."""
     from robovlms_mobile.data.episodes import find_episodes, read_episode
 
     try:
@@ -57,20 +57,20 @@ def _read_source(where, parsed, config):
     except DataError as error:
         yield Finding.from_error(error, where)
         return None
-    good, bad = {}, []
+    good, bad = [], []
     for path in paths:
         try:
-            good[path] = read_episode(path)
+            good.append(read_episode(path))
         except DataError as error:
             bad.append(str(error))
-    frames = sum(episode.length for episode in good.values())
+    frames = sum(episode.length for episode in good)
     pattern = parsed.episode_pattern if isinstance(parsed.episode_pattern, str) else " or ".join(parsed.episode_pattern)
     yield Finding("ok", f"{len(paths)} episodes match {pattern}, {frames} frames in the readable ones", parsed.data_dir)
     yield from _bad_files(bad, parsed)
     if good:
-        yield from _sample(next(iter(good.values())), parsed, config)
-        yield from _actions(good.values(), parsed, config)
-    return paths, good
+        yield from _sample(good[0], parsed, config)
+        yield from _actions(good, parsed, config)
+    return good or None
 
 
 def _bad_files(bad, parsed):
@@ -116,16 +116,17 @@ def _actions(good, parsed, config):
         yield Finding("warn", what, parsed.data_dir, "add it to real_dims in both blocks, if the robot needs it")
 
 
-def _windows(where, parsed, is_training, paths, good, config):
+def _windows(where, parsed, is_training, good, config):
     """Return the paths this block uses."""
-    from robovlms_mobile.data.windows import split_episodes, window_starts
+    from robovlms_mobile.data.division import planned
+    from robovlms_mobile.data.windows import window_starts
 
     try:
-        train, validation = split_episodes(paths, parsed.train_split)
+        train, validation = planned(parsed, good, ((config.get("mobile") or {}).get("frames") or {}).get("dir"))
     except DataError as error:
         yield Finding.from_error(error, where)
         return set()
-    own = [good[path] for path in (train if is_training else validation) if path in good]
+    own = [episode for episode in good if episode.name in (train if is_training else validation)]
     sizes = [config[name] for name in SIZES]
     counts = [len(window_starts(each.length, *sizes, parsed.windows, int(parsed.shift_first))) for each in own]
     short = [episode.name for episode, count in zip(own, counts, strict=True) if not count]
