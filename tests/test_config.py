@@ -384,7 +384,11 @@ class TestDatasets:
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
         assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames"}
-        given = {"lora": {"targets": "text"}, "checkpoints": {"every_n_epochs": 5}, "frames": {"store": "off", "dir": "d"}}
+        given = {
+            "lora": {"targets": "text"},
+            "checkpoints": {"every_n_epochs": 5},
+            "frames": {"store": "off", "dir": "d"},
+        }
         assert lint(config(mobile=given)) == []
 
     @pytest.mark.parametrize(
