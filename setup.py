@@ -25,7 +25,7 @@ CORE = [
     "tqdm",
     "wrapt>=1.16",
 ]
-PLOTS = ["matplotlib>=3.8"]
+PLOTS = ["matplotlib>=3.8", "jinja2>=3.1"]
 FAST = ["isal"]  # inflates twice as fast as zlib when frames are decoded
 TEST = ["pytest>=8", "ruff"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
@@ -54,7 +54,10 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["robovlms_mobile", "robovlms_mobile.*"]), "robovlms_mobile.patches"],
     package_dir={"robovlms_mobile.patches": "patches"},  # a wheel carries the folder inside the package
-    package_data={"robovlms_mobile.patches": ["*.json", "*.md", "*.patch"]},
+    package_data={
+        "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
+        "robovlms_mobile.report": ["page.html", "page.css"],
+    },
     install_requires=CORE,
     extras_require={"plots": PLOTS, "fast": FAST, "test": TEST + PLOTS + FAST, "upstream": UPSTREAM},
     entry_points={

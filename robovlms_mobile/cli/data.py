@@ -3,7 +3,7 @@
 import importlib
 
 HELP = "check, describe or decode a folder of episodes"
-VERBS = ("cache",)
+VERBS = ("report", "cache")
 
 
 def configure(parser):

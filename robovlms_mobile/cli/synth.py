@@ -24,7 +24,7 @@ def configure(parser):
         "--instructions",
         choices=["some", "all", "none"],
         default="some",
-        help="which files carry a language_instruction (default some: every second)",
+        help="which files carry a language_instruction (default some: half of them)",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one a core for large work)")
     parser.add_argument("--force", action="store_true", help="overwrite files of the same names")

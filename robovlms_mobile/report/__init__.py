@@ -1,0 +1,1 @@
+"""One page about a folder of episodes: what is in it, what it already predicts, what is missing."""

@@ -1,0 +1,123 @@
+"""An episode with what its name and attributes say of it: when, which scenario, how long. No pixels."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import h5py
+import numpy as np
+
+from robovlms_mobile.data.episodes import NAME, Episode, read_episode
+from robovlms_mobile.errors import DataError
+
+UNKNOWN = "not in the name"
+SCENARIOS = tuple(
+    f"{boxes}_{layout}_{side}"
+    for boxes in ("1box", "2box")
+    for layout in ("hori", "vert")
+    for side in ("left", "right")
+)
+DISTANCES = ("close", "medium", "far")  # in that order where these are the words
+DURATION = "total_duration"
+NOMINAL_STEP = 1.0  # seconds a step, where a file does not say how long it lasted
+
+
+@dataclass(frozen=True)
+class Record:
+    """One episode and its circumstances.
+
+    Attributes:
+        scenario, pattern, distance: out of the file's name; UNKNOWN where it has none.
+        started: when it was recorded, out of the name; None where that is no date.
+        step: seconds between two frames, total_duration / num_frames; NOMINAL_STEP where the file has no duration.
+        timed: whether the file has a duration.
+        size: (width, height) of its frames.
+    """
+
+    episode: Episode
+    scenario: str
+    pattern: str
+    distance: str
+    started: datetime | None
+    step: float
+    timed: bool
+    size: tuple
+
+    @property
+    def name(self):
+        """The file's name."""
+        return self.episode.name
+
+    @property
+    def velocities(self):
+        """(T, 2) float64: linear_x and linear_y, m/s."""
+        return self.episode.actions[:, :2].astype(np.float64)
+
+
+def read_record(path):
+    """Read one file's `Record`: its structure, actions and attributes.
+
+    Raises:
+        DataError: naming the file and what is wrong with it.
+    """
+    episode = read_episode(path)
+    try:
+        with h5py.File(episode.path, "r") as file:
+            seconds = _seconds(file.attrs)
+            height, width = file[episode.images_key].shape[1:3]
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{episode.name}: its attributes cannot be read ({error})") from error
+    found = NAME.match(episode.path.stem)
+    named = found.groupdict() if found else {}
+    return Record(
+        episode=episode,
+        scenario=episode.scenario or UNKNOWN,
+        pattern=named.get("pattern") or UNKNOWN,
+        distance=named.get("distance") or UNKNOWN,
+        started=_moment(named),
+        step=seconds / episode.length if seconds else NOMINAL_STEP,
+        timed=seconds is not None,
+        size=(width, height),
+    )
+
+
+def read_records(paths, progress=None):
+    """Read every file; the bad ones are told apart, not fatal.
+
+    Args:
+        progress: called as `progress(done, total)` after each file.
+
+    Returns:
+        (list[Record], list[str]): the good ones in the order of `paths`, and what is wrong with each bad one.
+
+    Raises:
+        DataError: none is good.
+    """
+    records, bad = [], []
+    for done, path in enumerate(paths, 1):
+        try:
+            records.append(read_record(path))
+        except DataError as error:
+            bad.append(str(error))
+        if progress:
+            progress(done, len(paths))
+    if not records:
+        raise DataError("None of the episode files can be used:\n  " + "\n  ".join(bad))
+    return records, bad
+
+
+def _seconds(attributes):
+    """Return `total_duration` as float, None where it is absent or no positive number."""
+    if DURATION not in attributes or attributes.get_id(DURATION).shape not in ((), (1,)):
+        return None
+    value = np.asarray(attributes[DURATION])
+    if value.dtype.kind not in "fiu":
+        return None
+    seconds = float(value.reshape(-1)[0])
+    return seconds if np.isfinite(seconds) and seconds > 0 else None
+
+
+def _moment(named):
+    try:
+        return datetime.strptime(named["date"] + named["time"], "%Y%m%d%H%M%S")
+    except (KeyError, ValueError):  # another kind of name, or digits that are no date
+        return None

@@ -1,0 +1,56 @@
+"""What of a training config the report needs, with the documented defaults where there is none."""
+
+from dataclasses import dataclass
+
+from robovlms_mobile.data.augment_values import AUGMENT_VALUES
+from robovlms_mobile.data.block import Block, parse_block
+from robovlms_mobile.options import mobile_blocks
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How episodes are cut, split and read; see configs/README.md for each.
+
+    Attributes:
+        augmentation: the block's options of `data.augment.Augmentation`; None without a config.
+        frames_dir: where frame stores are kept, `mobile.frames.dir`.
+    """
+
+    pattern: str | list = Block.episode_pattern
+    train_split: float = Block.train_split
+    split: str = Block.split
+    windows: str = Block.windows
+    shift_first: bool = Block.shift_first
+    color_order: str = Block.color_order
+    real_dims: tuple = Block.real_dims
+    window_size: int = 4
+    chunk_size: int = 10
+    image_size: int = 224
+    augmentation: dict | None = None
+    frames_dir: str | None = None
+
+
+def settings_of(config):
+    """Return the `Settings` of a config dict; those of its training block. Defaults for {} or None.
+
+    Raises:
+        ConfigError: the block has unknown keys or values.
+    """
+    config = config or {}
+    given = next(iter(mobile_blocks(config)), {})
+    block = parse_block({"data_dir": ".", **given})
+    frames = (config.get("mobile") or {}).get("frames") or {}
+    return Settings(
+        pattern=block.episode_pattern,
+        train_split=block.train_split,
+        split=block.split,
+        windows=block.windows,
+        shift_first=block.shift_first,
+        color_order=block.color_order,
+        real_dims=tuple(block.real_dims),
+        window_size=config.get("window_size", Settings.window_size),
+        chunk_size=config.get("fwd_pred_next_n", Settings.chunk_size),
+        image_size=config.get("image_size", Settings.image_size),
+        augmentation={name: getattr(block, name) for name in AUGMENT_VALUES} if given else None,
+        frames_dir=frames.get("dir"),
+    )

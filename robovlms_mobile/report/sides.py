@@ -1,0 +1,80 @@
+"""Training and validation side by side: who is where, and how many windows each gets."""
+
+from dataclasses import dataclass
+
+from robovlms_mobile.data.split import split_sorted, split_stratified
+from robovlms_mobile.data.windows import window_starts
+from robovlms_mobile.report.directions import directions, histogram
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the split.
+
+    Attributes:
+        episodes, windows: how many.
+        scenarios: scenario → episodes.
+        directions: actions in each of the nine DIRECTIONS.
+    """
+
+    episodes: int
+    windows: int
+    scenarios: dict
+    directions: tuple
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides, as a run without a split of its own would make them.
+
+    Attributes:
+        together: groups of episodes that repeat one another and so stay on one side.
+        notes: what the split itself has to say, sentences.
+    """
+
+    training: Side
+    validation: Side
+    together: int
+    notes: tuple
+
+
+def sides(records, settings, signatures):
+    """Split the records as training does and describe both sides.
+
+    Args:
+        signatures: name → (3, 16, 16) uint8, to keep near-duplicates together; names may be missing.
+
+    Returns:
+        Sides
+
+    Raises:
+        DataError: one of the sides would be empty.
+    """
+    episodes = [record.episode for record in records]
+    if settings.split == "sorted":
+        split = split_sorted(episodes, settings.train_split)
+    else:
+        split = split_stratified(episodes, settings.train_split, signatures)
+    by_name = {record.name: record for record in records}
+    training, validation = (
+        _side([by_name[name] for name in names], settings) for names in (split.train, split.validation)
+    )
+    return Sides(training, validation, len(split.groups), tuple(split.notes))
+
+
+def windows_of(record, settings):
+    """Return how many windows an episode gives under `settings`."""
+    shift = int(settings.shift_first)
+    return len(window_starts(record.episode.length, settings.window_size, settings.chunk_size, settings.windows, shift))
+
+
+def _side(records, settings):
+    scenarios = {}
+    for record in records:
+        scenarios[record.scenario] = scenarios.get(record.scenario, 0) + 1
+    return Side(
+        episodes=len(records),
+        windows=sum(windows_of(record, settings) for record in records),
+        scenarios=scenarios,
+        directions=tuple(histogram([directions(record.velocities) for record in records]).tolist()),
+    )

@@ -1,0 +1,78 @@
+"""Make the report of a folder: read, describe, draw, write. The one place that knows the order of things."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from robovlms_mobile.data.episodes import find_episodes
+from robovlms_mobile.errors import DataError
+from robovlms_mobile.files import replace_file
+from robovlms_mobile.report.drawings import draw
+from robovlms_mobile.report.facts import describe
+from robovlms_mobile.report.looks import Looks
+from robovlms_mobile.report.page import render
+from robovlms_mobile.report.parameters import estimate
+from robovlms_mobile.report.pictures import pictures
+from robovlms_mobile.report.records import read_records
+from robovlms_mobile.report.settings import settings_of
+from robovlms_mobile.report.themes import require_plots
+
+PAGE = "report.html"
+OWN = re.compile(
+    r"(directions|\w+_by_frame|contact_sheet|augmentation|colours|near_duplicates|paths_[12]box_\w+|paths_not_in_the_name)\.png"
+)
+
+
+def write_report(data_dir, out, pattern=None, config=None, progress=None):
+    """Write `report.html` and its PNGs into `out`, replacing those of an earlier report.
+
+    Args:
+        data_dir: folder of the episodes.
+        out: folder to write into; made if absent.
+        pattern: glob of the files, or a list of globs; default: the config's, else every episode.
+        config: a training config as dict, or None.
+        progress: called as `progress(what, done, total)` for each kind of work.
+
+    Returns:
+        Facts
+
+    Raises:
+        DataError: no episodes, or none that can be read. ConfigError: the config is wrong.
+        MobileError: matplotlib or jinja2 is missing.
+    """
+    require_plots()
+    tell = progress or (lambda what, done, total: None)
+    settings = settings_of(config)
+    settings = replace(settings, pattern=pattern or settings.pattern)
+    paths = find_episodes(data_dir, settings.pattern)
+    records, bad = read_records(paths, lambda done, total: tell("reading", done, total))
+    parameters = estimate(config) if config else None
+    looks = Looks(data_dir, settings)
+    signatures, undecodable = _signatures(records, looks, lambda done, total: tell("looking", done, total))
+    facts = describe(data_dir, records, settings, signatures, parameters, bad, undecodable)
+    drawings = draw(facts, records, lambda done, total: tell("drawing", done, total))
+    photos = pictures(facts, records, looks)
+    _write(Path(out), render(facts, drawings, photos), {**drawings.files(), **photos.files()})
+    return facts
+
+
+def _signatures(records, looks, progress):
+    """Return name → signature, and what is wrong with files whose pixels do not decode."""
+    signatures, undecodable = {}, []
+    for done, record in enumerate(records, 1):
+        try:
+            signatures[record.name] = looks.signature(record)
+        except DataError as error:
+            undecodable.append(str(error))
+        progress(done, len(records))
+    return signatures, undecodable
+
+
+def _write(out, page, files):
+    """Write all files whole, and remove pictures of an earlier report that this one has not got."""
+    for earlier in out.glob("*.png"):
+        if OWN.fullmatch(earlier.name) and earlier.name not in files:
+            earlier.unlink()
+    for name, content in {**files, PAGE: page.encode()}.items():
+        with replace_file(out / name) as temporary:
+            temporary.write_bytes(content)
