@@ -3,7 +3,7 @@
 import importlib
 
 HELP = "check, describe or decode a folder of episodes"
-VERBS = ("report", "cache")
+VERBS = ("check", "report", "cache")
 
 
 def configure(parser):

@@ -1,0 +1,147 @@
+"""What may be wrong with one episode that can be read: pixels, actions, attributes, name."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+
+import h5py
+import numpy as np
+
+from robovlms_mobile.data.chunks import read_planes
+from robovlms_mobile.data.episodes import NAME
+from robovlms_mobile.errors import DataError
+
+KEY_SPEED = 1.15  # m/s, what the collector's keys command
+DARK, BRIGHT, FLAT = 8, 247, 2  # grey levels: mean of a black frame, of a blown-out one, spread of a covered lens
+START = "episode_start"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing to look at. Lower `rank` is worse."""
+
+    rank: int
+    file: str
+    problem: str
+
+
+def look_at(episode):
+    """Return (digest, findings) of a readable episode.
+
+    Returns:
+        digest: str, the same for the same pixels and shape.
+        findings: list[Finding].
+
+    Raises:
+        DataError: its pixels cannot be decoded.
+    """
+    planes, attributes, events = _content(episode)
+    found = [
+        *_pixels(planes),
+        *_actions(episode.actions),
+        *_attributes(episode, attributes),
+        *_events(events, episode.length),
+        *_name(episode),
+    ]
+    digest = f"{planes.shape}{blake2b(np.ascontiguousarray(planes)).hexdigest()}"
+    return digest, [Finding(rank, episode.name, problem) for rank, problem in found]
+
+
+def _content(episode):
+    try:
+        with h5py.File(episode.path, "r") as file:
+            events = file.get("action_event_types")
+            events = None if events is None else [_text(value) for value in events[()].reshape(-1)]
+            attributes = {name: _scalar(value) for name, value in file.attrs.items()}
+            return read_planes(file[episode.images_key]), attributes, events
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{episode.name}: its frames cannot be decoded ({error})") from error
+
+
+def _text(value):
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _scalar(value):
+    return _text(value) if isinstance(value, bytes | str) else np.asarray(value).reshape(-1)[:1].tolist()
+
+
+def _pixels(planes):
+    """planes: (3, T, H, W) uint8."""
+    thin = planes[:, :, ::4, ::4].astype(np.float32)  # every fourth pixel tells black from not
+    means, spreads = thin.mean((0, 2, 3)), thin.std((2, 3)).max(0)
+    for what, frames in (
+        ("black", means < DARK),
+        ("blown out", means > BRIGHT),
+        ("one flat colour", (spreads < FLAT) & (means >= DARK) & (means <= BRIGHT)),
+    ):
+        if frames.any():
+            yield 1, f"{_frames(np.flatnonzero(frames))} {what}"
+    same = [t for t in range(1, planes.shape[1]) if np.array_equal(planes[:, t], planes[:, t - 1])]
+    if same:
+        yield 1, f"{_frames(same)} the same picture as the one before, bit for bit: the camera was frozen"
+
+
+def _actions(actions):
+    """actions: (T, 3) m/s, m/s, rad/s."""
+    if actions[0].any():
+        yield 3, f"the first action is {actions[0].tolist()}, expected zero before the first key"
+    plane = np.abs(actions[:, :2])
+    foreign = np.flatnonzero(~(np.isclose(plane, 0) | np.isclose(plane, KEY_SPEED)).all(1))
+    if len(foreign):
+        yield (
+            2,
+            f"{_frames(foreign)} driven at speeds other than the nine keys', e.g. {actions[foreign[0], :2].tolist()}",
+        )
+    if actions[:, 2].any():
+        yield (
+            2,
+            f"angular_z is used in {np.count_nonzero(actions[:, 2])} frames; it is trained only when real_dims has it",
+        )
+
+
+def _attributes(episode, attributes):
+    frames = attributes.get("num_frames")
+    if frames and frames != [episode.length]:
+        yield 2, f"attribute num_frames is {frames[0]}, and there are {episode.length} frames"
+    name = attributes.get("episode_name")
+    if name is not None and name not in (episode.path.stem, episode.name):
+        yield 3, f"attribute episode_name is {name!r}: the file was renamed"
+    duration = attributes.get("total_duration")
+    if duration and not (isinstance(duration[0], int | float) and duration[0] > 0):
+        yield 3, f"attribute total_duration is {duration[0]!r}, expected seconds above 0"
+    layout = attributes.get("obstacle_layout_type")
+    if isinstance(layout, str) and episode.scenario and layout[:1] in "12" and not _agree(layout, episode.scenario):
+        yield 2, f"attribute obstacle_layout_type is {layout!r}, and the name says {episode.scenario}"
+
+
+def _agree(layout, scenario):
+    return set(layout.split("_")) & {"1box", "2box", "hori", "vert", "left", "right"} <= set(scenario.split("_"))
+
+
+def _events(events, length):
+    if events is None:
+        return
+    if len(events) != length:
+        yield 2, f"action_event_types has {len(events)} entries for {length} frames"
+    elif events[0] != START:
+        yield 3, f"action_event_types begins with {events[0]!r}, expected {START!r}"
+
+
+def _name(episode):
+    name = NAME.match(episode.path.stem)
+    if name is None:
+        yield 3, "the name is not episode_YYYYMMDD_HHMMSS…: no scenario, date or session can be read from it"
+        return
+    try:
+        recorded = datetime.strptime(name["date"] + name["time"], "%Y%m%d%H%M%S")
+    except ValueError:
+        yield 3, f"{name['date']}_{name['time']} in the name is no time"
+        return
+    if recorded > datetime.now():
+        yield 3, f"{recorded} in the name lies in the future"
+
+
+def _frames(numbers):
+    listed = ", ".join(map(str, list(numbers)[:5])) + (" …" if len(numbers) > 5 else "")
+    return f"frame{'s' * (len(numbers) > 1)} {listed} {'are' if len(numbers) > 1 else 'is'}"

@@ -1,0 +1,115 @@
+"""Check a whole folder: every episode, and what only shows between them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from robovlms_mobile.checking.episode import Finding, look_at
+from robovlms_mobile.data.division import planned
+from robovlms_mobile.data.episodes import NAME, find_episodes, read_episode
+from robovlms_mobile.data.windows import window_starts
+from robovlms_mobile.errors import DataError
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found.
+
+    Attributes:
+        episodes, frames, good: files, frames in the good ones, good files.
+        bad: list[Finding], files that cannot be used.
+        warnings: list[Finding], worst first.
+        windows: {"train": int, "val": int}, of the good ones.
+    """
+
+    episodes: int
+    frames: int
+    good: int
+    bad: list
+    warnings: list
+    windows: dict
+
+    def to_json(self):
+        """Return the check as a dict of primitives."""
+        listed = {
+            name: [{"file": each.file, "problem": each.problem} for each in getattr(self, name)]
+            for name in ("bad", "warnings")
+        }
+        counts = {"episodes": self.episodes, "frames": self.frames, "good": self.good}
+        return {**counts, **listed, "windows": self.windows}
+
+
+def check_folder(block, window_size=4, chunk_size=10, progress=None):
+    """Look at every episode of a dataset block.
+
+    Args:
+        block: a `Block`: data_dir, episode_pattern, and how it is split.
+        progress: called without arguments after each file.
+
+    Raises:
+        DataError: no such folder, or nothing matches.
+    """
+    paths = find_episodes(block.data_dir, block.episode_pattern)
+    good, bad, warnings, same = [], [], [], {}
+    with ThreadPoolExecutor() as pool:  # decoding lets go of the GIL
+        for path, (episode, digest, findings, problem) in zip(paths, pool.map(_look, paths), strict=True):
+            if progress:
+                progress()
+            if episode is None:
+                bad.append(Finding(0, path.name, problem))
+                continue
+            good.append(episode)
+            warnings += findings
+            same.setdefault(digest, []).append(path.name)
+    warnings += [*_duplicates(same), *_simultaneous(good)]
+    windows, note = _windows(block, good, window_size, chunk_size)
+    return Check(
+        episodes=len(paths),
+        frames=sum(episode.length for episode in good),
+        good=len(good),
+        bad=bad,
+        warnings=sorted(warnings + note, key=lambda each: (each.rank, each.file)),
+        windows=windows,
+    )
+
+
+def _look(path):
+    try:
+        episode = read_episode(path)
+        digest, findings = look_at(episode)
+    except DataError as error:
+        return None, None, [], str(error).removeprefix(f"{path.name}: ")
+    return episode, digest, findings, None
+
+
+def _duplicates(same):
+    for names in same.values():
+        for name in names[1:]:
+            yield Finding(1, name, f"the same pixels as {names[0]}: a copy counts twice, and may be on both sides")
+
+
+def _simultaneous(episodes):
+    """One collector records one episode at a time."""
+    seen = {}
+    for episode in episodes:
+        name = NAME.match(episode.path.stem)
+        if name:
+            first = seen.setdefault((name["date"], name["time"]), episode.name)
+            if first != episode.name:
+                yield Finding(3, episode.name, f"recorded in the same second as {first}")
+
+
+def _windows(block, episodes, window_size, chunk_size):
+    try:
+        train, validation = planned(block, episodes)
+    except DataError as error:
+        return {"train": 0, "val": 0}, [Finding(1, str(block.data_dir), str(error))]
+    shift = int(block.shift_first)
+    counts = {
+        each.name: len(window_starts(each.length, window_size, chunk_size, block.windows, shift)) for each in episodes
+    }
+    short = [
+        Finding(2, each.name, f"{each.length} frames give no window of {window_size} frames and {chunk_size} actions")
+        for each in episodes
+        if not counts[each.name]
+    ]
+    return {"train": sum(counts[name] for name in train), "val": sum(counts[name] for name in validation)}, short

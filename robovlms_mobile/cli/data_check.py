@@ -1,0 +1,41 @@
+"""`robovlms-mobile data check DIR`: every file looked at, everything found listed, worst first."""
+
+import json
+
+HELP = "look at every episode and list what is wrong, worst first"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
+    parser.add_argument("--pattern", default="episode_*.h5", help="which files (default episode_*.h5)")
+    parser.add_argument("--window", type=int, default=4, help="window_size (default 4)")
+    parser.add_argument("--chunk", type=int, default=10, help="fwd_pred_next_n (default 10)")
+    parser.add_argument("--train-split", type=float, default=0.8, help="part that trains (default 0.8)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args):
+    """Check and print. Returns 1 when a file cannot be used, else 0."""
+    from tqdm import tqdm
+
+    from robovlms_mobile.checking.folder import check_folder
+    from robovlms_mobile.data.block import Block
+
+    block = Block(data_dir=args.folder, episode_pattern=args.pattern, train_split=args.train_split)
+    with tqdm(unit="episode", disable=args.json, delay=0.5) as bar:
+        check = check_folder(block, args.window, args.chunk, progress=bar.update)
+    print(json.dumps(check.to_json(), indent=2) if args.json else format_check(check))
+    return 1 if check.bad else 0
+
+
+def format_check(check):
+    """Return the findings as text, a line each, and a sum."""
+    lines = [f"✗ {each.file}: {each.problem}" for each in check.bad]
+    lines += [f"! {each.file}: {each.problem}" for each in check.warnings]
+    windows = check.windows
+    lines.append(
+        f"{check.good} of {check.episodes} episodes good, {check.frames} frames, {len(check.warnings)} to look at; "
+        f"windows: {windows['train']} training, {windows['val']} validation"
+    )
+    return "\n".join(lines)
