@@ -53,7 +53,8 @@ def read_tree(folder, files):
     with git_errors(f"git cannot read {folder}"):
         commit = git.rev_parse("--verify", "HEAD")
         entries = git.ls_tree("HEAD", "-z", "--", *files)
-        touched = git.diff("HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
+        quiet = git(c="diff.autoRefreshIndex=false")  # a look writes nothing, the index neither
+        touched = quiet.diff("HEAD", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
     rows = [entry.split("\t", 1) for entry in entries.split("\0") if entry]  # "MODE blob ID", path
     blobs = {file: head.split()[-1] for head, file in rows}
     return Tree(folder, commit, blobs, frozenset(touched.split("\0")) - {""}, leftovers, frozenset())

@@ -51,7 +51,8 @@ def test_pristine_then_patched(checkout, series):
 
 
 def test_status_changes_nothing_not_even_the_index(checkout, series):
-    (checkout / "main.py").touch()
+    for path in checkout.rglob("*.py"):
+        path.touch()
     before = (checkout / ".git" / "index").read_bytes()
     upstream.checkout_status(checkout, series=series)
     assert (checkout / ".git" / "index").read_bytes() == before
