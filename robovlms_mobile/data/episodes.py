@@ -1,18 +1,18 @@
 """Find episode files and read what is cheap in them: lengths, actions, instruction. No pixels, no torch."""
 
+import base64
 import difflib
 import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 
-from robovlms_mobile.data.options import ACTION_DIMS
+from robovlms_mobile.data.examine import IMAGE_KEYS as IMAGE_KEYS
+from robovlms_mobile.data.trial import examine_apart
 from robovlms_mobile.errors import DataError
 
-IMAGE_KEYS = ("images", "observations/images")  # today's collector, the older one
 NAME = re.compile(
     r"episode_(?P<date>\d{8})_(?P<time>\d{6})"
     r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
@@ -43,6 +43,23 @@ class Episode:
     def name(self):
         """File name, unique within a folder."""
         return self.path.name
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the collector says of an episode; it may contradict the data.
+
+    Attributes:
+        size: (width, height) of a frame, pixels.
+        attributes: name → number or string, those of `data.examine.ATTRIBUTES` that the file has.
+        events: `action_event_types`, strings, or None.
+        unreadable: sentences about attributes and events that cannot be read.
+    """
+
+    size: tuple
+    attributes: dict
+    events: tuple | None
+    unreadable: tuple
 
 
 def find_episodes(data_dir, pattern="episode_*.h5"):
@@ -102,56 +119,31 @@ def load_episodes(paths, on_bad="stop", read=None):
 
 
 def read_episode(path):
-    """Read one file's structure and actions, not its pixels.
+    """Read one file's structure and actions, not its pixels. Safe for any file: see `data.trial`.
 
     Raises:
-        DataError: naming the file and what is wrong: truncated, a key missing, shapes, dtypes, lengths, NaN.
+        DataError: naming the file and what is wrong: truncated, a key missing, shapes, dtypes, lengths, NaN, data kept
+            in other files, or damage that crashes the HDF5 library.
+    """
+    return read_with_notes(path)[0]
+
+
+def read_with_notes(path):
+    """Read one file as `read_episode` does, and what its collector noted: (Episode, Notes).
+
+    Raises:
+        DataError: as `read_episode`. What the collector noted is never a reason.
     """
     path = Path(path)
-    try:
-        with h5py.File(path, "r") as file:
-            return _read(path, file)
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # h5py's ways to say "damaged"
-        raise DataError(f"{path.name}: not a readable HDF5 file ({error})") from error
-
-
-def _read(path, file):
-    images_key = next((key for key in IMAGE_KEYS if key in file), None)
-    images, actions = _dataset(path, file, images_key or "images"), _dataset(path, file, "actions")
-    if images.ndim != 4 or images.shape[-1] != 3 or images.dtype != np.uint8:
-        raise DataError(f"{path.name}: '{images.name}' is {images.shape} {images.dtype}, expected (T, H, W, 3) uint8")
-    if actions.ndim != 2 or actions.shape[1] != len(ACTION_DIMS) or actions.dtype.kind != "f":
-        raise DataError(f"{path.name}: 'actions' is {actions.shape} {actions.dtype}, expected (T, 3) float32")
-    if len(images) != len(actions) or not len(images):
-        raise DataError(f"{path.name}: {len(images)} images and {len(actions)} actions, expected equal and at least 1")
-    values = actions[()].astype(np.float32)
-    if not np.isfinite(values).all():
-        frames = np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist()
-        raise DataError(f"{path.name}: 'actions' is NaN or infinite at frames {frames}")
+    seen = examine_apart(path)
     name = NAME.match(path.stem)
-    return Episode(
+    episode = Episode(
         path=path,
-        images_key=images.name.lstrip("/"),
-        length=len(values),
-        actions=values,
-        instruction=_instruction(file),
+        images_key=seen["images_key"],
+        length=seen["length"],
+        actions=np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32),
+        instruction=seen["instruction"],
         scenario=name["scenario"] if name else None,
     )
-
-
-def _dataset(path, file, key):
-    if key not in file:
-        raise DataError(f"{path.name}: no '{key}' in it; it has {sorted(file)}")
-    if isinstance(file.get(key, getlink=True), h5py.ExternalLink):
-        raise DataError(f"{path.name}: '{key}' is a link to another file, expected the data itself")
-    if not isinstance(file[key], h5py.Dataset):
-        raise DataError(f"{path.name}: '{key}' is a group, expected a dataset")
-    return file[key]
-
-
-def _instruction(file):
-    if not isinstance(file.get("language_instruction"), h5py.Dataset):
-        return None
-    value = np.asarray(file["language_instruction"][()]).reshape(-1)
-    text = value[0].decode("utf-8") if len(value) and isinstance(value[0], bytes) else "".join(map(str, value[:1]))
-    return text.strip() or None
+    events = None if seen["events"] is None else tuple(seen["events"])
+    return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))

@@ -1,9 +1,13 @@
 """Every way an episode file is wrong is named; good files are read as they are."""
 
+import os
+from concurrent.futures import ThreadPoolExecutor
+
 import h5py
 import numpy as np
 import pytest
 
+from robovlms_mobile.data import trial
 from robovlms_mobile.data.episodes import find_episodes, load_episodes, read_episode
 from robovlms_mobile.data.frames import read_frames
 from robovlms_mobile.errors import DataError
@@ -117,3 +121,157 @@ def test_frames_come_as_they_were_written_and_bgr_is_turned_round(tmp_path):
         stored = file["images"][()]
     np.testing.assert_array_equal(read_frames(episode, [3, 4, 5, 5]), stored[[3, 4, 5, 5]])
     np.testing.assert_array_equal(read_frames(episode, [3], "bgr"), stored[[3]][..., ::-1])
+
+
+HIDDEN = {
+    "a soft link to itself": (lambda file: h5py.SoftLink("/actions"), "'actions' is a soft link"),
+    "a hard link to the root": (lambda file: file["/"], "'actions' is a group"),
+    "a type": (lambda file: np.dtype("f4"), "'actions' is a type"),
+}
+
+
+@pytest.mark.parametrize("case", HIDDEN)
+def test_what_is_no_dataset_is_refused(tmp_path, case):
+    make, expected = HIDDEN[case]
+    path = write(tmp_path / NAME, actions=None)
+    with h5py.File(path, "a") as file:
+        file["actions"] = make(file)
+    with pytest.raises(DataError, match=rf"^{NAME}: {expected}"):
+        read_episode(path)
+
+
+def test_a_link_on_the_way_to_the_images_is_refused(tmp_path):
+    write(tmp_path / "other.h5", images_key="observations/images")
+    path = write(tmp_path / NAME, images=None)
+    with h5py.File(path, "a") as file:
+        file["observations"] = h5py.ExternalLink("other.h5", "/observations")
+    with pytest.raises(DataError, match="'observations/images' is a link to another file"):
+        read_episode(path)
+
+
+def test_images_stored_in_another_file_are_refused(tmp_path):
+    (tmp_path / "raw.bin").write_bytes(bytes(18 * 4 * 6 * 3))
+    virtual = h5py.VirtualLayout((18, 4, 6, 3), "u1")
+    virtual[:] = h5py.VirtualSource(str(write(tmp_path / "other.h5")), "images", (18, 4, 6, 3))
+    for name in ("raw.h5", "virtual.h5"):
+        with h5py.File(write(tmp_path / name, images=None), "a") as file:
+            if name == "raw.h5":
+                file.create_dataset("images", (18, 4, 6, 3), "u1", external=[(str(tmp_path / "raw.bin"), 0, 1296)])
+            else:
+                file.create_virtual_dataset("images", virtual)
+        with pytest.raises(DataError, match=f"^{name}: 'images' keeps its data in other files"):
+            read_episode(tmp_path / name)
+
+
+def test_a_declared_size_is_not_believed(tmp_path):
+    path = write(tmp_path / NAME, images=None)
+    with h5py.File(path, "a") as file:
+        file.create_dataset("images", (18, 2**20, 2**20, 3), "u1", chunks=(1, 2**10, 2**10, 3))
+    with pytest.raises(DataError, match=r"declares \(18, 1048576, 1048576, 3\) uint8, more than 8 GiB"):
+        read_episode(path)
+
+
+def test_images_that_were_never_written_are_no_black_images(tmp_path):
+    path = write(tmp_path / NAME, images=None)
+    with h5py.File(path, "a") as file:
+        images = file.create_dataset("images", (18, 4, 6, 3), "u1", chunks=(3, 4, 6, 3), compression="gzip")
+        images[:9] = 1
+    with pytest.raises(DataError, match="'images' has 3 of 6 chunks: damaged, or the recording was cut off"):
+        read_episode(path)
+
+
+def test_an_unknown_filter_is_named_with_the_way_out(tmp_path):
+    path = write(tmp_path / NAME, images=None)
+    plist = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plist.set_chunk((18, 4, 6, 3))
+    plist.set_filter(32001, h5py.h5z.FLAG_OPTIONAL, ())
+    with h5py.File(path, "a") as file:
+        h5py.h5d.create(file.id, b"images", h5py.h5t.STD_U8LE, h5py.h5s.create_simple((18, 4, 6, 3)), plist)
+    with pytest.raises(DataError, match=r"filters \[32001\], expected gzip. Run: h5repack"):
+        read_episode(path)
+
+
+def test_bytes_at_the_end_are_an_unfinished_file(tmp_path):
+    path = write(tmp_path / NAME)
+    path.write_bytes(path.read_bytes() + bytes(10))
+    with pytest.raises(DataError, match="10 bytes longer than it says"):
+        read_episode(path)
+
+
+def test_actions_no_robot_drives_are_refused(tmp_path):
+    with pytest.raises(DataError, match=r"reaches 1e\+20 at frames \[2\]"):
+        read_episode(write(tmp_path / NAME, actions=np.where(np.arange(54).reshape(18, 3) == 7, 1e20, 0).astype("f4")))
+
+
+TEXTS = {
+    "utf-8 of fixed length": (np.array(["컵까지 가세요".encode()]), "컵까지 가세요"),
+    "none in it": (np.zeros(0, "S4"), None),
+    "a scalar": (b" Go ", "Go"),
+    "korean of another encoding": (np.array(["컵까지".encode("euc-kr")]), DataError),
+    "numbers": (np.arange(3), DataError),
+    "a novel": (np.array([b"x" * 5000]), DataError),
+}
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_an_instruction_is_utf8_text_or_refused(tmp_path, case):
+    value, expected = TEXTS[case]
+    path = write(tmp_path / NAME, language_instruction=value)
+    if expected is DataError:
+        with pytest.raises(DataError, match=f"^{NAME}: 'language_instruction'"):
+            read_episode(path)
+    else:
+        assert read_episode(path).instruction == expected
+
+
+def test_a_pipe_and_a_folder_are_no_files(tmp_path):
+    os.mkfifo(tmp_path / "pipe.h5")
+    (tmp_path / "folder.h5").mkdir()
+    for name in ("pipe.h5", "folder.h5", "nothing.h5"):
+        with pytest.raises(DataError, match=f"^{name}: not a file"):
+            read_episode(tmp_path / name)
+
+
+def looped(path):
+    """An index that contains itself: libhdf5 walks it until its stack ends."""
+    with h5py.File(path, "w") as file:
+        file.create_dataset("images", data=np.ones((90, 4, 6, 3), np.uint8), chunks=(1, 4, 6, 1))
+        file["actions"] = np.zeros((90, 3), np.float32)
+    content = bytearray(path.read_bytes())
+    trees = [at for at in range(len(content) - 5) if content[at : at + 4] == b"TREE" and content[at + 4]]
+    at = next(at for at in trees if content[at + 5])  # one that has trees below it
+    content[at + 72 : at + 80] = at.to_bytes(8, "little")
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_that_crashes_the_library_is_an_error_and_the_next_one_is_read(tmp_path):
+    with pytest.raises(DataError, match=f"^{NAME}: damaged, reading it crashes the HDF5 library"):
+        read_episode(looped(tmp_path / NAME))
+    assert read_episode(write(tmp_path / "episode_2.h5")).length == 18
+
+
+def test_a_helper_that_was_killed_is_replaced(tmp_path):
+    path = write(tmp_path / NAME)
+    read_episode(path)
+    trial._helper.process.kill()
+    trial._helper.process.wait()
+    assert read_episode(path).length == 18
+
+
+def test_a_forked_process_has_a_helper_of_its_own(tmp_path):
+    path = write(tmp_path / NAME)
+    read_episode(path)
+    helper, pid = trial._helper.process.pid, os.fork()
+    if not pid:
+        fine = trial._helper is None and read_episode(path).length == 18 and trial._helper.process.pid != helper
+        trial._forget()
+        os._exit(0 if fine else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert read_episode(path).length == 18 and trial._helper.process.pid == helper
+
+
+def test_many_threads_share_the_helper(tmp_path):
+    paths = [write(tmp_path / f"episode_{index}.h5", frames=index + 1) for index in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        assert [episode.length for episode in pool.map(read_episode, paths)] == list(range(1, 21))
