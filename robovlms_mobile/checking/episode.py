@@ -4,12 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 
-import h5py
 import numpy as np
 
-from robovlms_mobile.data.chunks import read_planes
 from robovlms_mobile.data.episodes import NAME
-from robovlms_mobile.errors import DataError
+from robovlms_mobile.data.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
 DARK, BRIGHT, FLAT = 8, 247, 2  # grey levels: mean of a black frame, of a blown-out one, spread of a covered lens
@@ -25,8 +23,8 @@ class Finding:
     problem: str
 
 
-def look_at(episode):
-    """Return (digest, findings) of a readable episode.
+def look_at(episode, notes):
+    """Return (digest, findings) of a readable episode and what its collector noted of it.
 
     Returns:
         digest: str, the same for the same pixels and shape.
@@ -35,41 +33,33 @@ def look_at(episode):
     Raises:
         DataError: its pixels cannot be decoded.
     """
-    planes, attributes, events = _content(episode)
+    digest, pixels = _pixels(episode)
     found = [
-        *_pixels(planes),
+        *pixels,
         *_actions(episode.actions),
-        *_attributes(episode, attributes),
-        *_events(events, episode.length),
+        *_attributes(episode, notes.attributes),
+        *_events(notes.events, episode.length),
+        *((2, problem) for problem in notes.unreadable),
         *_name(episode),
     ]
-    digest = f"{planes.shape}{blake2b(np.ascontiguousarray(planes)).hexdigest()}"
     return digest, [Finding(rank, episode.name, problem) for rank, problem in found]
 
 
-def _content(episode):
-    try:
-        with h5py.File(episode.path, "r") as file:
-            events = file.get("action_event_types")
-            events = None if events is None else [_text(value) for value in events[()].reshape(-1)]
-            attributes = {name: _scalar(value) for name, value in file.attrs.items()}
-            return read_planes(file[episode.images_key]), attributes, events
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{episode.name}: its frames cannot be decoded ({error})") from error
+def _pixels(episode):
+    """Return (digest, findings) of an episode's frames."""
+    digest, looks, same, before = blake2b(), [], [], None
+    for number, frame in enumerate(each_frame(episode)):  # (3, H, W)
+        digest.update(np.ascontiguousarray(frame))
+        thin = frame[:, ::4, ::4].astype(np.float32)  # every fourth pixel tells black from not
+        looks.append((thin.mean(), thin.std((1, 2)).max()))
+        if before is not None and np.array_equal(frame, before):
+            same.append(number)
+        before = frame
+    return f"{len(looks)}x{before.shape}{digest.hexdigest()}", list(_bad_frames(*np.array(looks).T, same))
 
 
-def _text(value):
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _scalar(value):
-    return _text(value) if isinstance(value, bytes | str) else np.asarray(value).reshape(-1)[:1].tolist()
-
-
-def _pixels(planes):
-    """planes: (3, T, H, W) uint8."""
-    thin = planes[:, :, ::4, ::4].astype(np.float32)  # every fourth pixel tells black from not
-    means, spreads = thin.mean((0, 2, 3)), thin.std((2, 3)).max(0)
+def _bad_frames(means, spreads, same):
+    """means, spreads: (T,) grey levels; same: numbers of frames that repeat the one before."""
     for what, frames in (
         ("black", means < DARK),
         ("blown out", means > BRIGHT),
@@ -77,7 +67,6 @@ def _pixels(planes):
     ):
         if frames.any():
             yield 1, f"{_frames(np.flatnonzero(frames))} {what}"
-    same = [t for t in range(1, planes.shape[1]) if np.array_equal(planes[:, t], planes[:, t - 1])]
     if same:
         yield 1, f"{_frames(same)} the same picture as the one before, bit for bit: the camera was frozen"
 
@@ -102,14 +91,14 @@ def _actions(actions):
 
 def _attributes(episode, attributes):
     frames = attributes.get("num_frames")
-    if frames and frames != [episode.length]:
-        yield 2, f"attribute num_frames is {frames[0]}, and there are {episode.length} frames"
+    if frames is not None and frames != episode.length:
+        yield 2, f"attribute num_frames is {frames!r}, and there are {episode.length} frames"
     name = attributes.get("episode_name")
     if name is not None and name not in (episode.path.stem, episode.name):
         yield 3, f"attribute episode_name is {name!r}: the file was renamed"
     duration = attributes.get("total_duration")
-    if duration and not (isinstance(duration[0], int | float) and duration[0] > 0):
-        yield 3, f"attribute total_duration is {duration[0]!r}, expected seconds above 0"
+    if duration is not None and not (isinstance(duration, int | float) and duration > 0):
+        yield 3, f"attribute total_duration is {duration!r}, expected seconds above 0"
     layout = attributes.get("obstacle_layout_type")
     if isinstance(layout, str) and episode.scenario and layout[:1] in "12" and not _agree(layout, episode.scenario):
         yield 2, f"attribute obstacle_layout_type is {layout!r}, and the name says {episode.scenario}"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from robovlms_mobile.checking.episode import Finding, look_at
 from robovlms_mobile.data.division import planned
-from robovlms_mobile.data.episodes import NAME, find_episodes, read_episode
+from robovlms_mobile.data.episodes import NAME, find_episodes, read_with_notes
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.errors import DataError
 
@@ -74,8 +74,8 @@ def check_folder(block, window_size=4, chunk_size=10, progress=None):
 
 def _look(path):
     try:
-        episode = read_episode(path)
-        digest, findings = look_at(episode)
+        episode, notes = read_with_notes(path)
+        digest, findings = look_at(episode, notes)
     except DataError as error:
         return None, None, [], str(error).removeprefix(f"{path.name}: ")
     return episode, digest, findings, None
@@ -100,7 +100,7 @@ def _simultaneous(episodes):
 
 def _windows(block, episodes, window_size, chunk_size):
     try:
-        train, validation = planned(block, episodes)
+        split = planned(block, episodes)
     except DataError as error:
         return {"train": 0, "val": 0}, [Finding(1, str(block.data_dir), str(error))]
     shift = int(block.shift_first)
@@ -112,4 +112,7 @@ def _windows(block, episodes, window_size, chunk_size):
         for each in episodes
         if not counts[each.name]
     ]
-    return {"train": sum(counts[name] for name in train), "val": sum(counts[name] for name in validation)}, short
+    return {
+        "train": sum(counts[name] for name in split.train),
+        "val": sum(counts[name] for name in split.validation),
+    }, short

@@ -9,12 +9,11 @@ import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
-import h5py
 import numpy as np
 from PIL import Image
 
-from robovlms_mobile.data.chunks import read_planes
 from robovlms_mobile.data.episodes import read_episode
+from robovlms_mobile.data.frames import all_planes
 from robovlms_mobile.data.store import INDEX, Entry
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import flush
@@ -114,11 +113,7 @@ def resized(episode, size, color_order):
     Raises:
         DataError: the pixels cannot be decoded; names the file.
     """
-    try:
-        with h5py.File(episode.path, "r") as file:
-            planes = read_planes(file[episode.images_key])  # (3, T, H, W)
-    except (OSError, RuntimeError, KeyError, ValueError) as error:
-        raise DataError(f"{episode.name}: its frames cannot be decoded ({error})") from error
+    planes = all_planes(episode)  # (3, T, H, W)
     out = np.empty((planes.shape[1], 3, size, size), np.uint8)
     for colour, plane in enumerate(planes[::-1] if color_order == "bgr" else planes):
         for t, image in enumerate(plane):

@@ -29,12 +29,15 @@ def divided(block, episodes, store=None, folder=None):
     return set(split.train), set(split.validation), notes
 
 
-def planned(block, episodes, folder=None):
-    """Return (train, validation) as `divided` would, going by names and the manifest, and write nothing."""
+def planned(block, episodes, signatures=None, folder=None):
+    """Return the `Split` that a run would use, and write nothing.
+
+    Args:
+        signatures: mapping name → (3, 16, 16) uint8, to keep near-duplicates together; without, names alone say.
+    """
     path = manifest_path(block, folder)
     manifest = load(path) if path.is_file() else Manifest(block.train_split, block.split, block.episode_pattern)
-    split, _ = extend(manifest, episodes, {})
-    return set(split.train), set(split.validation)
+    return extend(manifest, episodes, {}, signatures)[0]
 
 
 def manifest_path(block, folder=None):

@@ -74,9 +74,9 @@ def dataset_at(path, file, key):
     """
     group, link = _step(file, key)
     if link is None:
-        names = sorted(ascii(name)[1:-1] if isinstance(name, bytes) else name for name in file)
+        names = sorted(ascii(name)[2:-1] if isinstance(name, bytes) else name for name in file)
         more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        raise DataError(f"{path.name}: no '{key}' in it; it has {names[:SHOWN]}{more}")
+        raise DataError(f"{path.name}: no '{key}' in it; it has {[name[:40] for name in names[:SHOWN]]}{more}")
     if link != h5py.h5l.TYPE_HARD:
         kind = "a link to another file" if link == h5py.h5l.TYPE_EXTERNAL else "a soft link"
         raise DataError(f"{path.name}: '{key}' is {kind}, expected the data itself")
@@ -158,9 +158,7 @@ def _check_storage(what, dataset):
         raise DataError(f"{what} keeps its data in other files, expected the data itself")
     numbers = [plist.get_filter(index)[0] for index in range(plist.get_nfilters())]
     if len(set(numbers)) < len(numbers) or not set(numbers) <= set(FILTERS) or {DEFLATE, LZF} <= set(numbers):
-        raise DataError(
-            f"{what} passes HDF5 filters {numbers}, expected gzip. Run: h5repack -f GZIP=4 OLD NEW"
-        )
+        raise DataError(f"{what} passes HDF5 filters {numbers}, expected gzip. Run: h5repack -f GZIP=4 OLD NEW")
 
 
 def _check_size(what, dataset, file_size):

@@ -122,11 +122,11 @@ def _windows(where, parsed, is_training, good, config):
     from robovlms_mobile.data.windows import window_starts
 
     try:
-        train, validation = planned(parsed, good, ((config.get("mobile") or {}).get("frames") or {}).get("dir"))
+        split = planned(parsed, good, folder=((config.get("mobile") or {}).get("frames") or {}).get("dir"))
     except DataError as error:
         yield Finding.from_error(error, where)
         return set()
-    own = [episode for episode in good if episode.name in (train if is_training else validation)]
+    own = [episode for episode in good if episode.name in (split.train if is_training else split.validation)]
     sizes = [config[name] for name in SIZES]
     counts = [len(window_starts(each.length, *sizes, parsed.windows, int(parsed.shift_first))) for each in own]
     short = [episode.name for episode, count in zip(own, counts, strict=True) if not count]

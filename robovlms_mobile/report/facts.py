@@ -111,7 +111,7 @@ def describe(folder, records, settings, signatures, estimate=None, bad=(), undec
     """
     sequences = [directions(record.velocities) for record in records]
     frame_counts, rates = by_frame(sequences), change_rate(sequences)
-    both, unsplit = _split(records, settings, signatures)
+    both, unsplit = _split(folder, records, settings, signatures)
     combinations, periods = grid(records, SCENARIOS), _periods(records)
     return Facts(
         folder=str(folder),
@@ -139,9 +139,9 @@ def describe(folder, records, settings, signatures, estimate=None, bad=(), undec
     )
 
 
-def _split(records, settings, signatures):
+def _split(folder, records, settings, signatures):
     try:
-        return sides(records, settings, signatures), ""
+        return sides(folder, records, settings, signatures), ""
     except DataError as error:
         return None, str(error)
 

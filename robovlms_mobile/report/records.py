@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-import h5py
 import numpy as np
 
-from robovlms_mobile.data.episodes import NAME, Episode, read_episode
+from robovlms_mobile.data.episodes import NAME, Episode, read_with_notes
 from robovlms_mobile.errors import DataError
 
 UNKNOWN = "not in the name"
@@ -59,13 +58,8 @@ def read_record(path):
     Raises:
         DataError: naming the file and what is wrong with it.
     """
-    episode = read_episode(path)
-    try:
-        with h5py.File(episode.path, "r") as file:
-            seconds = _seconds(file.attrs)
-            height, width = file[episode.images_key].shape[1:3]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{episode.name}: its attributes cannot be read ({error})") from error
+    episode, notes = read_with_notes(path)
+    seconds = _seconds(notes.attributes.get(DURATION))
     found = NAME.match(episode.path.stem)
     named = found.groupdict() if found else {}
     return Record(
@@ -76,7 +70,7 @@ def read_record(path):
         started=_moment(named),
         step=seconds / episode.length if seconds else NOMINAL_STEP,
         timed=seconds is not None,
-        size=(width, height),
+        size=notes.size,
     )
 
 
@@ -105,15 +99,10 @@ def read_records(paths, progress=None):
     return records, bad
 
 
-def _seconds(attributes):
+def _seconds(duration):
     """Return `total_duration` as float, None where it is absent or no positive number."""
-    if DURATION not in attributes or attributes.get_id(DURATION).shape not in ((), (1,)):
-        return None
-    value = np.asarray(attributes[DURATION])
-    if value.dtype.kind not in "fiu":
-        return None
-    seconds = float(value.reshape(-1)[0])
-    return seconds if np.isfinite(seconds) and seconds > 0 else None
+    usable = isinstance(duration, int | float) and np.isfinite(duration) and duration > 0
+    return float(duration) if usable else None
 
 
 def _moment(named):

@@ -29,6 +29,10 @@ class Settings:
     augmentation: dict | None = None
     frames_dir: str | None = None
 
+    def block(self, data_dir):
+        """Return the `Block` of a run on the episodes in `data_dir`, as far as its split depends on it."""
+        return Block(str(data_dir), self.pattern, self.train_split, split=self.split)
+
 
 def settings_of(config):
     """Return the `Settings` of a config dict; those of its training block. Defaults for {} or None.

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from robovlms_mobile.data.split import split_sorted, split_stratified
+from robovlms_mobile.data.division import planned
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.report.directions import directions, histogram
 
@@ -25,7 +25,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides, as a run without a split of its own would make them.
+    """Both sides, as a run now would have them: by the split kept for this data, where there is one.
 
     Attributes:
         together: groups of episodes that repeat one another and so stay on one side.
@@ -38,10 +38,11 @@ class Sides:
     notes: tuple
 
 
-def sides(records, settings, signatures):
+def sides(data_dir, records, settings, signatures):
     """Split the records as training does and describe both sides.
 
     Args:
+        data_dir: the folder of the episode files.
         signatures: name → (3, 16, 16) uint8, to keep near-duplicates together; names may be missing.
 
     Returns:
@@ -51,10 +52,7 @@ def sides(records, settings, signatures):
         DataError: one of the sides would be empty.
     """
     episodes = [record.episode for record in records]
-    if settings.split == "sorted":
-        split = split_sorted(episodes, settings.train_split)
-    else:
-        split = split_stratified(episodes, settings.train_split, signatures)
+    split = planned(settings.block(data_dir), episodes, signatures, settings.frames_dir)
     by_name = {record.name: record for record in records}
     training, validation = (
         _side([by_name[name] for name in names], settings) for names in (split.train, split.validation)

@@ -94,6 +94,16 @@ def test_a_fault_is_named_with_its_file(folder, fault):
     assert finding.file == name and expected in finding.problem
 
 
+def test_what_the_collector_noted_and_cannot_be_read_is_told(folder):
+    with h5py.File(first(folder), "a") as file:
+        del file["action_event_types"]
+        file["action_event_types"] = np.arange(18)
+        file.attrs["total_duration"] = np.arange(4.0)
+    problems = [each.problem for each in check(folder).warnings]
+    assert any("'action_event_types' cannot be read" in each for each in problems)
+    assert any("attribute total_duration cannot be read" in each for each in problems)
+
+
 def test_copies_are_found_by_their_pixels_whatever_their_name(folder):
     copy = folder / "episode_20251120_101010_1box_hori_left_core_far.h5"
     shutil.copy(first(folder), copy)

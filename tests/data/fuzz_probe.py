@@ -16,8 +16,7 @@ import h5py
 import numpy as np
 
 from robovlms_mobile.data.episodes import read_with_notes
-from robovlms_mobile.data.stored import read_planes
-from robovlms_mobile.data.untrusted import image_dataset, opened
+from robovlms_mobile.data.frames import all_planes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.testing.damage import damage
 from robovlms_mobile.testing.episodes import simulate_episode, write_recording
@@ -47,8 +46,7 @@ def write_good(folder):
 def read(path):
     """Read all there is: ({name: value}, pixels)."""
     episode, notes = read_with_notes(path)
-    with opened(path) as file:
-        planes = read_planes(image_dataset(path, file, episode.images_key))
+    planes = all_planes(episode)
     return {"actions": episode.actions.tolist(), "instruction": episode.instruction, "notes": notes, "pixels": planes}
 
 

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import zlib
 from pathlib import Path
 
 import h5py
@@ -18,7 +17,6 @@ from PIL import Image
 from robovlms_mobile.data import build as building
 from robovlms_mobile.data import store as storing
 from robovlms_mobile.data.build import build, build_or_warn
-from robovlms_mobile.data.chunks import read_planes
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.store import open_store, read_index
 
@@ -71,41 +69,6 @@ def assert_right(folder):
     store = built(folder)
     for path in paths(folder):
         np.testing.assert_array_equal(store.frames(path.name), afresh(path))
-
-
-STORAGE = {
-    "the collector's": {},
-    "one chunk": {"chunks": (18, 36, 64, 3)},
-    "chunks over every edge": {"chunks": (5, 7, 9, 1)},
-    "shuffled": {"chunks": (3, 9, 16, 1), "shuffle": True},
-    "with checksums": {"chunks": (3, 9, 16, 1), "fletcher32": True},
-    "lzf": {"compression": "lzf"},
-    "plain": {"compression": None},
-    "never written chunks": {"chunks": (3, 9, 16, 1), "fillvalue": 7},
-}
-
-
-@pytest.mark.parametrize("case", STORAGE)
-@pytest.mark.parametrize("shape", [(36, 64), (37, 65)])
-def test_raw_chunks_decode_to_what_h5py_reads(tmp_path, case, shape):
-    options = dict(STORAGE[case])
-    if options.get("chunks") == (18, 36, 64, 3):
-        options["chunks"] = (18, *shape, 3)
-    path = write(tmp_path / "e.h5", shape=shape, **options)
-    if case == "never written chunks":
-        with h5py.File(path, "w") as file:
-            images = file.create_dataset("images", (18, *shape, 3), np.uint8, compression="gzip", **options)
-            images[4:7] = 200
-    with h5py.File(path) as file:
-        np.testing.assert_array_equal(np.moveaxis(read_planes(file["images"]), 0, -1), file["images"][()])
-
-
-def test_a_chunk_of_the_wrong_size_is_an_error_and_no_memory(tmp_path):
-    path = write(tmp_path / "e.h5", chunks=(3, 9, 16, 1))
-    with h5py.File(path, "a") as file:
-        file["images"].id.write_direct_chunk((0, 0, 0, 0), zlib.compress(bytes(50_000_000)))
-        with pytest.raises(OSError, match="inflates to"):
-            read_planes(file["images"])
 
 
 def test_every_frame_of_every_episode_is_as_decoded_afresh(folder):

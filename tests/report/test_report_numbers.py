@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robovlms_mobile.data.division import manifest_path
 from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.manifest import Manifest, save
 from robovlms_mobile.report.baselines import measure
 from robovlms_mobile.report.directions import DIRECTIONS, by_frame, change_rate, directions, histogram, letters
 from robovlms_mobile.report.duplicates import near_duplicates
@@ -150,6 +152,18 @@ def test_facts_of_a_handful_of_records():
     assert facts.ratio is None
     assert facts.bad == ("one.h5: broken",)
     assert json.loads(json.dumps(facts.to_json()))["combinations"][0]["episodes"] == 1
+
+
+def test_the_sides_are_those_of_the_split_kept_for_this_data(tmp_path):
+    records = [record(".wwwwwwwwwwwwwwwww", number) for number in range(5)]
+    settings = Settings(split="sorted")
+    names = [each.name for each in records]
+    kept = Manifest(0.8, "sorted", "episode_*.h5", dict.fromkeys(names[1:]), {names[0]: None})
+    before = describe(tmp_path, records, settings, {}).sides
+    save(manifest_path(settings.block(tmp_path)), kept)
+    records[0] = replace(records[0], scenario="2box_vert_right")
+    after = describe(tmp_path, records, settings, {}).sides
+    assert (before.validation.scenarios, after.validation.scenarios) == ({"1box_hori_left": 1}, {"2box_vert_right": 1})
 
 
 def test_one_episode_is_described_and_says_why_it_is_not_split():
