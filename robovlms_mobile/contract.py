@@ -7,11 +7,11 @@ from robovlms_mobile.options import mobile_blocks, real_dims
 UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
 
 
-def contract(configs):
+def contract(configs, base_fingerprint=None):
     """Return the contract of a run: a dict of primitives, read from its config.
 
     `action.low` and `action.high` are what −1 and +1 of the head mean; `action.dims` says which of the seven outputs is
-    which axis, the rest is padding.
+    which axis, the rest is padding. `base_fingerprint` is of the base model, see `model.fingerprint`.
     """
     block = next(iter(mobile_blocks(configs)), {})
     dims = real_dims(configs)
@@ -37,4 +37,5 @@ def contract(configs):
         "robovlm_name": configs["robovlm_name"],
         "act_head": configs["act_head"],
         "base_model": configs["vlm"]["pretrained_model_name_or_path"],
+        "base_fingerprint": base_fingerprint,
     }

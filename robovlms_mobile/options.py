@@ -21,11 +21,6 @@ def lora_targets(configs):
     return (configs.get("mobile") or {}).get("lora", {}).get("targets", "text")
 
 
-def checkpoint_period(configs):
-    """Return `mobile.checkpoints.every_n_epochs`, 10 by default."""
-    return (configs.get("mobile") or {}).get("checkpoints", {}).get("every_n_epochs", 10)
-
-
 def real_dims(configs):
     """Return the action dims the run trains, which all dataset blocks must agree on: tuple[str, ...]."""
     given = {tuple(block.get("real_dims", Block.real_dims)) for block in mobile_blocks(configs)}

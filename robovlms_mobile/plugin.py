@@ -42,8 +42,9 @@ def callbacks_factory():
         return []
     launch.keep_site_packages()  # upstream's copy comes after its Trainer
     fill_namespaces()
-    from robovlms_mobile.training import callbacks
+    from robovlms_mobile.training import callbacks, start
 
+    start.install()
     return callbacks()
 
 

@@ -127,6 +127,24 @@ def make_config(request, tmp_path):
     return make
 
 
+@pytest.fixture(scope="session")
+def write_config(tiny_vlm, episodes):
+    """`write_config(folder, **overrides)` → path of a config of a run that writes below `folder`."""
+
+    def write(folder, **overrides):
+        config = minimal_config(folder)
+        config["model_path"] = str(tiny_vlm)
+        for block in ("vlm", "tokenizer"):
+            config[block]["pretrained_model_name_or_path"] = str(tiny_vlm)
+        for block in ("train_dataset", "val_dataset"):
+            config[block]["data_dir"] = str(episodes)
+        path = folder / "config.json"
+        path.write_text(json.dumps(merge(config, overrides)))
+        return path
+
+    return write
+
+
 def merge(base, extra):
     """Merge `extra` into `base` in place, objects key by key; everything else replaces. Returns `base`."""
     for key, value in extra.items():

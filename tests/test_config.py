@@ -256,8 +256,10 @@ class TestTrainerAndModel:
     def test_an_asked_for_gpu_that_is_not_there_is_an_error(self, config):
         assert found(config(trainer={"accelerator": "gpu"}), cuda=False)["trainer.accelerator"][0] == "error"
 
-    def test_deepspeed_is_a_warning(self, config):
-        assert found(config(trainer={"strategy": "deepspeed_stage_2"}))["trainer.strategy"][0] == "warn"
+    @pytest.mark.parametrize("strategy", ["deepspeed_stage_2", "fsdp"])
+    def test_a_strategy_that_shards_the_model_is_an_error(self, config, strategy):
+        level, what, fix = found(config(trainer={"strategy": strategy}))["trainer.strategy"]
+        assert level == "error" and "shards the model" in what + fix
 
     def test_an_unknown_logger_is_an_error(self, config):
         assert found(config(trainer={"logger": ["csv", "wandb"]}))["trainer.logger"][0] == "error"

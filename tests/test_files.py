@@ -1,8 +1,12 @@
 """A file or folder is replaced whole or not at all."""
 
+import errno
+import os
+
 import pytest
 
-from robovlms_mobile.files import replace_file, replace_folder
+from robovlms_mobile import files
+from robovlms_mobile.files import recover, replace_file, replace_folder
 
 
 def test_a_failing_write_leaves_the_old_file_and_no_rubbish(tmp_path):
@@ -32,3 +36,54 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
         with replace_folder(folder) as temporary:
             (temporary / name).write_text(name)
     assert [path.name for path in folder.iterdir()] == ["new"]
+
+
+@pytest.fixture(params=[True, False], ids=["exchange", "no exchange"])
+def exchanging(request, monkeypatch):
+    """With the system's exchange of two names, and on a file system that has none."""
+    if not request.param:
+        monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    return request.param
+
+
+def write(folder, content):
+    with replace_folder(folder) as temporary:
+        (temporary / "a").write_text(content)
+
+
+def test_replacing_works_with_and_without_an_exchange(exchanging, tmp_path):
+    for content in "123":
+        write(tmp_path / "best", content)
+    assert (tmp_path / "best" / "a").read_text() == "3"
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_a_rename_that_fails_brings_the_old_folder_back(monkeypatch, tmp_path):
+    write(tmp_path / "best", "1")
+    real = os.replace
+
+    def fails(source, target):
+        if str(source).endswith(".part"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "replace", fails)
+    with pytest.raises(OSError, match="No space"):
+        write(tmp_path / "best", "2")
+    assert (tmp_path / "best" / "a").read_text() == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["best"]
+
+
+def test_recovery_after_a_kill_between_two_renames(tmp_path):
+    """What is left is laid out by hand, as the kill leaves it: aside, whole and half written folders."""
+    (tmp_path / ".best.aside").mkdir()
+    (tmp_path / ".best.aside" / "a").write_text("1")
+    (tmp_path / ".best.abcd1234.part").mkdir()
+    (tmp_path / ".last.ckpt.abcd1234.part").write_text("half")
+    (tmp_path / "last").mkdir()
+    (tmp_path / ".last.aside").mkdir()
+    (tmp_path / ".of.mine").write_text("kept")
+    recover(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".of.mine", "best", "last"]
+    assert (tmp_path / "best" / "a").read_text() == "1"

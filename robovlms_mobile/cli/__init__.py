@@ -13,6 +13,7 @@ from robovlms_mobile.errors import MobileError
 VERBS = {
     "train": "train",
     "summary": "summary",
+    "export": "export",
     "doctor": "doctor",
     "data": "data",
     "bench": "bench",

@@ -15,13 +15,14 @@ def configure(parser):
 
 
 def run(args):
-    """Train. Raises CheckoutError without a checkout, ConfigError for a config that does not parse."""
+    """Train. Raises CheckoutError without a checkout, ConfigError for one that does not parse or shards the model."""
     from robovlms_mobile import launch, plugin
     from robovlms_mobile.config import load_config
+    from robovlms_mobile.training.options import check_strategy
     from robovlms_mobile.upstream import require_checkout
 
     root = require_checkout(args.root)
-    load_config(args.config)
+    check_strategy(load_config(args.config).get("trainer", {}).get("strategy"))
     plugin.register()
     launch.run_main(root, [args.config, *args.flags])
     return 0

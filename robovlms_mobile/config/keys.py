@@ -1,5 +1,9 @@
 """What upstream reads, ignores and overwrites in a config, as tables. The facts; `lint` holds the rules."""
 
+from dataclasses import fields
+
+from robovlms_mobile.training.options import CheckpointOptions
+
 
 def _words(text):
     return text.split()
@@ -7,7 +11,7 @@ def _words(text):
 
 MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": section → its keys
     "lora": frozenset({"targets"}),
-    "checkpoints": frozenset({"every_n_epochs"}),
+    "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
 }
 
@@ -71,7 +75,7 @@ FROM_ABOVE = {
 }
 TEXT_FUNCTIONS = _words("flamingo kosmos llava llava_orig moondream paligemma qwen uform")
 LOGGERS = ("tensorboard", "csv")
-NOT_A_FILE = ("last", "best", "hpc")  # what Lightning takes for "resume" besides a file
+NOT_A_FILE = ("last",)  # what "resume" may be besides a file
 
 TRAINER_KEYS = frozenset(  # Lightning 2.5 to 2.6
     _words(

@@ -8,7 +8,9 @@ from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
 from robovlms_mobile.data.options import closest
+from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.findings import Finding
+from robovlms_mobile.training.options import CheckpointOptions, check_strategy, wrong_values
 
 
 def lint(config, *, root=None, cuda=None):
@@ -82,9 +84,10 @@ def _trainer(config, cuda):
         if name not in keys.LOGGERS:
             expected = f"expected some of {list(keys.LOGGERS)}"
             yield Finding("error", f"{as_json(name)} is unknown to upstream, {expected}", "trainer.logger", "remove it")
-    if str(trainer.get("strategy")).startswith("deepspeed"):
-        what = "DeepSpeed writes checkpoints of its own format, so resume and adapter checkpoints do not apply"
-        yield Finding("warn", what, "trainer.strategy", 'set it to "ddp" or "auto"; adapters are small enough')
+    try:
+        check_strategy(trainer.get("strategy"))
+    except ConfigError as error:
+        yield Finding.from_error(error, "trainer.strategy")
     yield from _without_cuda(trainer, cuda)
 
 
@@ -181,10 +184,11 @@ def _unknown_option(where, name, known):
 
 
 def _mobile_values(mobile):
-    every = lookup(mobile, "checkpoints.every_n_epochs")
-    if every is not None and not (isinstance(every, int) and not isinstance(every, bool) and every > 0):
-        what = f"is {as_json(every)}, expected a whole number > 0"
-        yield Finding("error", what, "mobile.checkpoints.every_n_epochs", "set it to 10")
+    kept = section(mobile, "checkpoints")
+    for name, expected in wrong_values(kept):
+        what = f"is {as_json(kept[name])}, expected {expected}"
+        default = as_json(getattr(CheckpointOptions, name))
+        yield Finding("error", what, f"mobile.checkpoints.{name}", f"set it to {default}")
     targets = lookup(mobile, "lora.targets")
     if targets is not None:
         try:

@@ -4,7 +4,6 @@ Everything is drawn from a generator that depends on the run's seed, the epoch a
 number of workers nor an interruption changes what a run sees.
 """
 
-import hashlib
 import math
 from dataclasses import dataclass, fields
 
@@ -14,6 +13,7 @@ from torch.nn.functional import interpolate
 from robovlms_mobile.data.augment_values import AUGMENT_VALUES, JITTER
 from robovlms_mobile.data.mirror import mirror_actions, mirror_instruction
 from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.seeds import generator_of
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 DRAWS = 10  # numbers a sample uses, always all of them: an option switched on leaves the others' draws alone
@@ -102,8 +102,7 @@ AUGMENT_KEYS = tuple(field.name for field in fields(Augmentation))
 
 def sample_generator(seed, epoch, index):
     """Return the torch.Generator of one sample in one epoch of a run, the same in any worker and after a resume."""
-    digest = hashlib.blake2b(f"{seed}/{epoch}/{index}".encode(), digest_size=8).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    return generator_of(seed, epoch, index)
 
 
 def augmentation_sheet(frames, augmentation, seed=0, columns=4, rows=3, gap=4):

@@ -21,6 +21,7 @@ from robovlms_mobile.data.frames import read_frames
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.mirror import not_mirrored
+from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.ready import frames_folder, ready_store, wants_store
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
@@ -98,6 +99,7 @@ class MobileVLAH5Dataset(Dataset):
 
     def collater(self, samples):
         """Return upstream's batch of B samples: its keys, shapes and spelling (`action_chunck`, `chunck_mask`)."""
+        end_with_parent()
         raw_text = [sample["raw_text"] for sample in samples]
         text, text_mask = self.text_fn(raw_text)
         action = torch.stack([sample["action"] for sample in samples])  # (B, W + N - 1, 7)
@@ -114,17 +116,27 @@ class MobileVLAH5Dataset(Dataset):
         }
         return Batch(batch)
 
+    @property
+    def content(self):
+        """File name → digest of each episode; None where no frame store knows it."""
+        known = self.store.entries if self.store is not None else {}
+        return {each.name: known[each.name].digest if each.name in known else None for each in self.episodes}
+
+    @property
+    def _folder(self):
+        return frames_folder(self.transform.options) if self.transform else None
+
+    def copy_split(self, folder):
+        """Copy the manifest of the split into a run's folder as split.json."""
+        copy_beside(self.block, folder, self._folder)
+
     def _own_episodes(self):
         episodes = self._load(find_episodes(self.block.data_dir, self.block.episode_pattern))
-        folder = frames_folder(self.transform.options) if self.transform else None
-        train, validation, notes = divided(self.block, episodes, self.store, folder)
+        train, validation, notes = divided(self.block, episodes, self.store, self._folder)
         if train & validation:
             raise DataError(f"Episodes in training and validation alike: {sorted(train & validation)}.")
-        if self.training:
-            if self.transform and self.transform.run:
-                copy_beside(self.block, self.transform.run, folder)
-            if notes:
-                warnings.warn("\n".join(["The split:", *notes]), stacklevel=2)
+        if self.training and notes:
+            warnings.warn("\n".join(["The split:", *notes]), stacklevel=2)
         return [episode for episode in episodes if episode.name in (train if self.training else validation)]
 
     def _load(self, paths):

@@ -17,14 +17,12 @@ class ImageTransform:
         size: pixels across.
         options: the config's `mobile` object.
         seed: the run's.
-        run: the run's folder, or None.
     """
 
-    def __init__(self, size=224, options=None, seed=0, run=None):
+    def __init__(self, size=224, options=None, seed=0):
         self.size = size
         self.options = options or {}
         self.seed = seed
-        self.run = run
 
     def __call__(self, image):
         return normalise(torch.from_numpy(self.resize(image)))

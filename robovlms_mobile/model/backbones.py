@@ -83,8 +83,7 @@ class ClipTransform:
     def image_processor(self):
         """Turns a PIL image into (3, image_size, image_size) float32."""
         configs = self.configs
-        size, seed = configs.get("image_size", 224), configs.get("seed", 0)
-        return ImageTransform(size, configs.get("mobile"), seed, configs.get("output_dir"))
+        return ImageTransform(configs.get("image_size", 224), configs.get("mobile"), configs.get("seed", 0))
 
     def forward(self, vision_x, *args, **kwargs):
         return super().forward(_normalised(vision_x), *args, **kwargs)

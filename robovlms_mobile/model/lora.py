@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from robovlms_mobile.errors import ModelError
+from robovlms_mobile.model.precision import converted
 
 ADAPTER = "default"
 PREFIX = "base_model.model."  # what PeftModel puts before every name
@@ -119,19 +120,27 @@ def has_lora(model):
     return ADAPTER in (getattr(model, "peft_config", None) or {})
 
 
-def adapter_tensors(model):
-    """Return the adapters as `PeftModel.from_pretrained` reads them: dict of name → CPU tensor, contiguous."""
+def adapter_tensors(model, dtype="F32"):
+    """Return the adapters as `PeftModel.from_pretrained` reads them: dict of name → CPU tensor, contiguous.
+
+    Args:
+        dtype: safetensors' name of their precision, F32, F16 or BF16.
+
+    Raises:
+        CheckpointError: a value that the precision cannot hold.
+    """
     from peft import get_peft_model_state_dict
 
     state = get_peft_model_state_dict(model, adapter_name=ADAPTER)
-    return {PREFIX + name: tensor.detach().cpu().contiguous() for name, tensor in state.items()}
+    return {PREFIX + name: converted(name, tensor.detach(), dtype).cpu().contiguous() for name, tensor in state.items()}
 
 
-def save_adapters(model, folder, base_model):
+def save_adapters(model, folder, base_model, dtype="F32"):
     """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`.
 
     Args:
         base_model: path or hub name of the model these adapters belong to.
+        dtype: as for `adapter_tensors`.
     """
     from safetensors.torch import save_file
 
@@ -140,4 +149,4 @@ def save_adapters(model, folder, base_model):
     config.inference_mode = True
     config.save_pretrained(str(folder))
     config.inference_mode = False
-    save_file(adapter_tensors(model), f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})
+    save_file(adapter_tensors(model, dtype), f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})

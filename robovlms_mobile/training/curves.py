@@ -6,6 +6,7 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.files import replace_file
+from robovlms_mobile.training.saving import REFUSALS, say_refused
 
 COLUMNS = ("epoch", "step", "train_loss", "val_loss", "gap")
 
@@ -24,8 +25,11 @@ class LossCurves(Callback):
     def on_train_epoch_end(self, trainer, pl_module):
         if trainer.is_global_zero:
             folder = Path(pl_module.configs["output_dir"])
-            write_csv(self.losses.history, folder / "losses.csv")
-            self._plot(folder / "losses.png")
+            try:
+                write_csv(self.losses.history, folder / "losses.csv")
+                self._plot(folder / "losses.png")
+            except REFUSALS as error:
+                say_refused(folder / "losses.csv", error)
 
     def _plot(self, path):
         if self._can_plot is None:
@@ -39,7 +43,7 @@ class LossCurves(Callback):
 def write_csv(history, path):
     """Write one line an epoch; gap is val_loss − train_loss, empty without validation."""
     with replace_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
         writer.writeheader()
         writer.writerows({**row, "gap": gap(row)} for row in history)
 

@@ -1,4 +1,4 @@
-"""Train and validation loss of every epoch, kept across resumes."""
+"""Train and validation loss of every epoch, and whatever else is logged, kept across resumes."""
 
 from lightning.pytorch.callbacks import Callback
 
@@ -7,8 +7,9 @@ class EpochLosses(Callback):
     """Collects one row an epoch.
 
     Attributes:
-        history: list of {"epoch", "step", "train_loss", "val_loss"}; val_loss is None in an epoch without validation.
-            train_loss is the mean over the epoch's batches and all ranks, as trained (dropout on, weights moving).
+        history: list of {"epoch", "step", "train_loss", "val_loss", "logged"}; val_loss is None in an epoch without
+            validation. train_loss is the mean over the epoch's batches and all ranks, as trained (dropout on, weights
+            moving). logged has every other metric by its name.
     """
 
     def __init__(self):
@@ -24,20 +25,27 @@ class EpochLosses(Callback):
         )  # Lightning divides by it
         self._batches += 1
 
+    def share(self, trainer):
+        """Take the mean of all ranks' sums: a checkpoint holds those of one rank."""
+        self._total = trainer.strategy.reduce(self._total, reduce_op="mean")
+
     def on_train_epoch_end(self, trainer, pl_module):
         mean = trainer.strategy.reduce(self._total / max(1, self._batches), reduce_op="mean")
-        validation = trainer.callback_metrics.get("val_loss")
+        logged = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
+        logged.pop("train_loss", None)  # the last batch's
         self.history.append(
             {
                 "epoch": trainer.current_epoch,
                 "step": trainer.global_step,
                 "train_loss": float(mean),
-                "val_loss": None if validation is None else float(validation),
+                "val_loss": logged.pop("val_loss", None),
+                "logged": logged,
             }
         )
 
     def state_dict(self):
-        return {"history": self.history}
+        return {"history": self.history, "total": float(self._total), "batches": self._batches}
 
     def load_state_dict(self, state_dict):
         self.history = list(state_dict["history"])
+        self._total, self._batches = state_dict.get("total", 0), state_dict.get("batches", 0)

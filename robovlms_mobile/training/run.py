@@ -4,13 +4,16 @@ from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.model.lora import has_lora
-from robovlms_mobile.options import checkpoint_period, is_mobile
+from robovlms_mobile.options import is_mobile
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
+from robovlms_mobile.training.continuity import Continuity
 from robovlms_mobile.training.curves import LossCurves
 from robovlms_mobile.training.epochs import EpochClock
 from robovlms_mobile.training.gradients import GradientGuard
 from robovlms_mobile.training.metrics import EpochLosses
+from robovlms_mobile.training.options import checkpoint_options
 from robovlms_mobile.training.parameters import ParameterTable
+from robovlms_mobile.training.record import RunRecord
 
 
 class MobileRun(Callback):
@@ -23,10 +26,12 @@ class MobileRun(Callback):
             return
         _check_precision(trainer)
         losses = EpochLosses()
-        trainer.callbacks += [EpochClock(), ParameterTable(), losses]
+        trainer.callbacks += [EpochClock(configs["seed"]), ParameterTable(), losses]
         if has_lora(pl_module.model.backbone):
-            trainer.callbacks += [GradientGuard(), AdapterCheckpoint(losses, checkpoint_period(configs))]
-        trainer.callbacks += [LossCurves(losses)]
+            continuity = Continuity()
+            saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
+            trainer.callbacks += [GradientGuard(), continuity, saving]
+        trainer.callbacks += [RunRecord(losses), LossCurves(losses)]
 
 
 def _check_precision(trainer):

@@ -1,5 +1,7 @@
 """What a checkpoint keeps, and what it refuses to load."""
 
+import json
+
 import lightning.pytorch as pl
 import pytest
 import torch
@@ -7,9 +9,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from robovlms_mobile.errors import CheckpointError
-from robovlms_mobile.training.checkpoints import AdapterCheckpoint, check_complete, keep_trainable
+from robovlms_mobile.training.checkpoints import AdapterCheckpoint
 from robovlms_mobile.training.curves import gap, write_csv, write_png
 from robovlms_mobile.training.metrics import EpochLosses
+from robovlms_mobile.training.options import CheckpointOptions
+from robovlms_mobile.training.ranking import Ranking
+from robovlms_mobile.training.state import check_tensors, compare, compare_data, keep_trainable, refuse, settings
 
 
 @pytest.fixture
@@ -23,49 +28,79 @@ def test_frozen_tensors_are_left_out(model):
     checkpoint = {"state_dict": dict(model.state_dict()), "epoch": 3}
     keep_trainable(model, checkpoint)
     assert sorted(checkpoint["state_dict"]) == ["head.bias", "head.weight"]
-    check_complete(model, checkpoint)
+    assert check_tensors(model, checkpoint) == []
 
 
 def test_everything_that_does_not_fit_is_named_at_once(model):
     saved = {"head.weight": torch.zeros(5, 3), "other.weight": torch.zeros(1)}
     with pytest.raises(CheckpointError) as error:
-        check_complete(model, {"state_dict": saved})
+        refuse([], check_tensors(model, {"state_dict": saved}))
     text = str(error.value)
-    assert "1 trainable tensors are missing: head.bias" in text
-    assert "1 tensors the model lacks: other.weight" in text
-    assert "1 tensors of another shape: head.weight" in text
+    assert "1 trained tensors are missing: 'head.bias'" in text
+    assert "1 tensors the model lacks: 'other.weight'" in text
+    assert "1 tensors of another shape: 'head.weight" in text
+
+
+def test_what_differs_stands_in_a_table():
+    configs = {"seed": 1, "trainer": {}, "train_setup": {"lora_r": 32, "precision": "32"}, "mobile": {"lora": {}}}
+    other = {**configs, "seed": 2, "train_setup": {"lora_r": 4, "precision": "16-mixed"}}
+    with pytest.raises(CheckpointError) as error:
+        refuse(compare(settings(configs), settings(other)))
+    assert "\n  seed                1                  2\n  train_setup.lora_r  32                 4\n" in str(
+        error.value
+    )
+    assert compare(settings(configs), settings({**configs, "train_dataset": {"data_dir": "elsewhere"}})) == []
+
+
+def test_episodes_that_came_went_or_changed_are_named():
+    saved = {"training": {"a": "1", "b": "2", "c": None}, "validation": {"d": "4"}}
+    now = {"training": {"a": "9", "c": "3", "e": "5"}, "validation": {"d": "4"}}
+    assert compare_data(saved, now) == [
+        ("training episode b", "there", "gone"),
+        ("training episode e", "not there", "new"),
+        ("training episode a", "1", "9"),
+    ]
+    assert compare_data(saved, saved) == compare_data({}, now) == []
+
+
+def placed(folder, scores, monitor="val_loss", **options):
+    """Return the places of each epoch, written as a run does."""
+    ranking, all_places = Ranking(folder, CheckpointOptions(**options)), []
+    for epoch, score in enumerate(scores):
+        places = ranking.places(monitor, score, epoch)
+        for name in places:
+            (folder / name).mkdir(exist_ok=True)
+            (folder / name / "metrics.json").write_text(json.dumps({"monitor": monitor, "score": score}))
+        ranking.drop(monitor)
+        all_places.append(places)
+    return all_places
+
+
+def test_best_is_the_lowest_or_the_highest_and_never_nan(tmp_path):
+    assert placed(tmp_path, [3, 4, float("nan"), 2, 2]) == [["best"], [], [], ["best"], []]
+    assert placed(tmp_path, [3, 4, 1], "acc", mode="max") == [["best"], ["best"], []]
+
+
+def test_the_first_validation_loss_replaces_a_training_loss_however_low(tmp_path):
+    assert placed(tmp_path, [1], "train_loss") + placed(tmp_path, [5, 6], "val_loss") == [["best"], ["best"], []]
+
+
+def test_the_best_few_have_a_folder_each(tmp_path):
+    placed(tmp_path, [5, 3, 4, 1, 9], keep=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["best", "best-epoch-0002", "best-epoch-0004"]
+    assert json.loads((tmp_path / "best" / "metrics.json").read_text())["score"] == 1
+
+
+def test_history_survives_a_resume_in_the_middle_of_an_epoch():
+    losses, resumed = EpochLosses(), EpochLosses()
+    losses.history, losses._total, losses._batches = [row(2, 1)], torch.tensor(0.1) + torch.tensor(0.2), 2
+    resumed.load_state_dict(losses.state_dict())
+    assert resumed.history == losses.history
+    assert torch.equal(resumed._total + torch.tensor(0.3), losses._total + torch.tensor(0.3))
 
 
 def row(train, val=None):
-    return {"epoch": 0, "step": 1, "train_loss": train, "val_loss": val}
-
-
-def best_of(*rows):
-    callback = AdapterCheckpoint(EpochLosses())
-    return [callback._is_best(each) for each in rows], callback.best
-
-
-def test_best_goes_by_the_validation_loss():
-    assert best_of(row(3, 3), row(1, 4), row(2, 2)) == ([True, False, True], {"monitor": "val_loss", "score": 2})
-
-
-def test_without_validation_best_goes_by_the_training_loss_and_says_so():
-    assert best_of(row(3), row(2), row(4)) == ([True, True, False], {"monitor": "train_loss", "score": 2})
-
-
-def test_the_first_validation_loss_replaces_a_training_loss_however_low():
-    assert best_of(row(1), row(1, 5), row(0.5, 6)) == ([True, True, False], {"monitor": "val_loss", "score": 5})
-
-
-def test_best_and_history_survive_a_resume():
-    losses = EpochLosses()
-    losses.history = [row(2, 1)]
-    resumed = EpochLosses()
-    resumed.load_state_dict(losses.state_dict())
-    assert resumed.history == losses.history
-    callback = AdapterCheckpoint(losses)
-    callback.load_state_dict({"best": {"monitor": "val_loss", "score": 1}})
-    assert not callback._is_best(row(0, 2))
+    return {"epoch": 0, "step": 1, "train_loss": train, "val_loss": val, "logged": {}}
 
 
 def test_curves_are_written_for_runs_with_and_without_validation(tmp_path):
@@ -101,7 +136,7 @@ def test_both_of_lightnings_save_modes_keep_trainable_tensors_only(tmp_path, wei
     model, stock = Tiny(), ModelCheckpoint(dirpath=tmp_path / "stock", save_top_k=-1)
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "accelerator": "cpu"}
     trainer = pl.Trainer(max_epochs=1, default_root_dir=tmp_path, callbacks=[stock], **quiet)
-    AdapterCheckpoint(EpochLosses()).setup(trainer, model, "fit")
+    AdapterCheckpoint(EpochLosses(), None, CheckpointOptions()).setup(trainer, model, "fit")
     trainer.fit(model, torch.utils.data.DataLoader(torch.ones(2, 3)))
     trainer.save_checkpoint(tmp_path / "last.ckpt", weights_only=weights_only)
     state = torch.load(tmp_path / "last.ckpt", weights_only=True)

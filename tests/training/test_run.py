@@ -1,6 +1,5 @@
 """A run through upstream's own main.py, on stand-in and real checkout: what it trains, what it leaves behind."""
 
-import csv
 import hashlib
 import importlib.util
 import json
@@ -8,37 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import git, merge, minimal_config
+from conftest import git
+from runs import TRAIN, losses, run_folder
 from safetensors.torch import load_file
-
-TRAIN = ["-m", "robovlms_mobile", "train", "--root"]
-
-
-@pytest.fixture(scope="module")
-def write_config(tiny_vlm, episodes):
-    """`write_config(folder, **overrides)` → path of a config that writes below `folder`."""
-
-    def write(folder, **overrides):
-        config = minimal_config(folder)
-        config["model_path"] = str(tiny_vlm)
-        for block in ("vlm", "tokenizer"):
-            config[block]["pretrained_model_name_or_path"] = str(tiny_vlm)
-        for block in ("train_dataset", "val_dataset"):
-            config[block]["data_dir"] = str(episodes)
-        path = folder / "config.json"
-        path.write_text(json.dumps(merge(config, overrides)))
-        return path
-
-    return write
-
-
-def run_folder(folder):
-    return next((folder / "runs" / "output").rglob("losses.csv")).parent
-
-
-def losses(folder):
-    with open(run_folder(folder) / "losses.csv", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture(scope="module")
@@ -54,8 +25,10 @@ def finished(upstream_root, run_python, write_config, tmp_path_factory):
 def test_it_leaves_adapters_a_resumable_state_and_curves_and_nothing_else(finished):
     folder, _ = finished
     left = sorted(path.name for path in run_folder(folder).iterdir())
-    assert left == ["best", "epoch-0001", "epoch-0002", "last", "last.ckpt", "losses.csv", "losses.png", "split.json"]
+    folders, files = ["best", "epoch-0001", "epoch-0002", "last"], ["last.ckpt", "losses.csv", "losses.png"]
+    assert left == [*folders, *files, "run.json", "split.json"]
     assert sorted(path.name for path in (run_folder(folder) / "best").iterdir()) == [
+        "README.md",
         "adapter_config.json",
         "adapter_model.safetensors",
         "contract.json",
@@ -150,7 +123,7 @@ def test_resuming_with_other_lora_settings_names_the_difference(
     config = write_config(tmp_path, trainer={"max_epochs": 3}, train_setup={"lora_r": 2}, resume=str(state))
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
     assert done.returncode != 0
-    assert "24 tensors of another shape" in done.stderr and "lora_r" in done.stderr
+    assert "24 tensors of another shape" in done.stderr and "train_setup.lora_r" in done.stderr
 
 
 def test_validation_smaller_than_a_batch_is_said_and_best_goes_by_the_training_loss(

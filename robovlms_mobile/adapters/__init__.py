@@ -1,0 +1,1 @@
+"""Adapter folders that come from elsewhere: read with distrust, loaded whole or not at all."""

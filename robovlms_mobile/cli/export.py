@@ -1,0 +1,48 @@
+"""`robovlms-mobile export RUN --to DIR`: adapters for PEFT, or a base model with the adapters merged in."""
+
+import json
+
+HELP = "write a run's adapters to a folder, for PEFT or merged into the base model"
+
+
+def configure(parser):
+    """Add the verb's arguments."""
+    parser.add_argument("run_folder", metavar="RUN", help="a run's folder, or an adapter folder")
+    parser.add_argument("--to", required=True, metavar="DIR", help="folder to write; absent or empty")
+    parser.add_argument("--which", metavar="NAME", help="best (default), last, epoch-0010, … of the run")
+    parser.add_argument("--base", metavar="PATH", help="the base model's folder, if not where the run had it")
+    parser.add_argument("--merge", action="store_true", help="write the whole model, adapters merged in, and prove it")
+    parser.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision; default: as it is")
+    parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+
+
+def run(args):
+    """Print what was written. Raises CheckpointError or ModelError when nothing was."""
+    from robovlms_mobile.exporting.export import export
+
+    done = export(
+        args.run_folder,
+        args.to,
+        which=args.which,
+        base=args.base,
+        merge=args.merge,
+        dtype=args.dtype,
+        force=args.force,
+    )
+    print(json.dumps(done.to_json(), indent=2) if args.json else format_export(done))
+    return 0
+
+
+def format_export(done):
+    """Return the export as text, a line a fact."""
+    kind = "base model with adapters merged in" if done.merged else "adapters for PEFT"
+    lines = [f"written     {done.to} ({kind}, {done.dtype}, {done.bytes / 1e6:.1f} MB)"]
+    if done.probe:
+        probe = done.probe
+        lines.append(
+            f"proof       outputs differ by {probe['difference']:.1e} of the largest from base model + adapters "
+            f"(allowed {probe['tolerance']:.0e}); {probe['reached']} of {probe['adapted']} adapted layers ran"
+        )
+        lines.append(f"effect      adapters change the outputs by {probe['effect']:.1e}")
+    return "\n".join(lines)

@@ -1,0 +1,47 @@
+"""The loss of one batch that travels with a checkpoint: a resumed run that gets another one is another run."""
+
+import math
+
+import torch
+
+TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
+COARSE = 2e-2  # with half precision on either side, or on another kind of device
+
+
+def portable(batch):
+    """Return a batch as a checkpoint can hold it, tensors on the CPU; None for one that is no dict."""
+    if not isinstance(batch, dict):
+        return None
+    return {
+        key: value.detach().cpu().clone() if isinstance(value, torch.Tensor) else value for key, value in batch.items()
+    }
+
+
+def measure(trainer, module, batch):
+    """Return what the module's own training step makes of `batch` now, as {"loss", "device", "precision"}.
+
+    Nothing changes: no gradient, no dropout, nothing logged.
+    """
+    modes = [(each, each.training) for each in module.modules()]
+    module.log = _log_nothing
+    try:
+        module.eval()
+        with torch.no_grad(), trainer.strategy.precision_plugin.train_step_context():
+            loss = module.training_step(trainer.strategy.batch_to_device(dict(batch)), 0)
+    finally:
+        del module.log
+        for each, training in modes:
+            each.training = training
+    device = trainer.strategy.root_device.type
+    return {"loss": float(loss), "device": device, "precision": str(trainer.precision)}
+
+
+def agree(saved, now):
+    """True when two measurements of the same batch may come from the same weights."""
+    fine = saved["device"] == now["device"] and {saved["precision"], now["precision"]} <= {"32", "32-true"}
+    same = math.isclose(saved["loss"], now["loss"], rel_tol=TOLERANCE if fine else COARSE)
+    return same or (math.isnan(saved["loss"]) and math.isnan(now["loss"]))
+
+
+def _log_nothing(*args, **kwargs):
+    return None

@@ -1,0 +1,60 @@
+"""Which epochs of a run are its best: read from the folders on the disk, so that it is true after any crash."""
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+BEST = "best"
+
+
+class Ranking:
+    """The folders `best` and, where more than one is kept, `best-epoch-0007`.
+
+    Args:
+        folder: the run's.
+        options: its `CheckpointOptions`.
+    """
+
+    def __init__(self, folder, options):
+        self.folder, self.options = Path(folder), options
+
+    def places(self, monitor, score, epoch):
+        """Return the names of the folders that an epoch of this score belongs in: list[str], empty for NaN."""
+        if math.isnan(score):
+            return []
+        places = [BEST] if self._beats(monitor, score, self.score(BEST, monitor)) else []
+        kept = self._kept(monitor)
+        if self.options.keep > 1 and (
+            len(kept) < self.options.keep or self._beats(monitor, score, self.score(kept[-1], monitor))
+        ):
+            places.append(f"{BEST}-epoch-{epoch + 1:04d}")
+        return places
+
+    def drop(self, monitor):
+        """Remove the folders of epochs that are no longer among the best."""
+        for name in self._kept(monitor)[self.options.keep :]:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+
+    def score(self, name, monitor):
+        """Return the score of a folder, None where there is none or it goes by another metric."""
+        metrics = read_metrics(self.folder / name)
+        return metrics["score"] if metrics and metrics.get("monitor") == monitor else None
+
+    def _beats(self, monitor, score, other):
+        return other is None or (score < other if self.options.mode == "min" else score > other)
+
+    def _kept(self, monitor):
+        """Return the names of `best-epoch-…` folders, the best first; those of another metric last."""
+        scores = {path.name: self.score(path.name, monitor) for path in sorted(self.folder.glob(f"{BEST}-epoch-*"))}
+        sign = 1 if self.options.mode == "min" else -1
+        return sorted(scores, key=lambda name: math.inf if scores[name] is None else sign * scores[name])
+
+
+def read_metrics(folder):
+    """Return the metrics.json of an adapter folder, None where there is none that can be read."""
+    try:
+        metrics = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return metrics if isinstance(metrics, dict) and isinstance(metrics.get("score"), int | float) else None
