@@ -6,14 +6,15 @@ from robovlms_mobile.errors import ConfigError
 
 def is_mobile(configs):
     """True when a run is ours to look after: it has a `mobile` object, LoRA on, or one of our datasets."""
-    lora = configs.get("train_setup", {}).get("lora_enable", False)
+    setup = configs.get("train_setup")
+    lora = isinstance(setup, dict) and bool(setup.get("lora_enable"))
     return "mobile" in configs or lora or bool(mobile_blocks(configs))
 
 
 def mobile_blocks(configs):
     """Return the MobileVLAH5Dataset blocks of a config, training first: list[dict]."""
     blocks = [block for name in ("train_dataset", "val_dataset") for block in _as_list(configs.get(name))]
-    return [block for block in blocks if block.get("type") == "MobileVLAH5Dataset"]
+    return [block for block in blocks if isinstance(block, dict) and block.get("type") == "MobileVLAH5Dataset"]
 
 
 def lora_targets(configs):

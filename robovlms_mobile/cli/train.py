@@ -22,7 +22,7 @@ def run(args):
     from robovlms_mobile.upstream import require_checkout
 
     root = require_checkout(args.root)
-    check_strategy(load_config(args.config).get("trainer", {}).get("strategy"))
+    check_strategy(load_config(args.config))
     plugin.register()
     launch.run_main(root, [args.config, *args.flags])
     return 0

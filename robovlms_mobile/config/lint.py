@@ -85,7 +85,7 @@ def _trainer(config, cuda):
             expected = f"expected some of {list(keys.LOGGERS)}"
             yield Finding("error", f"{as_json(name)} is unknown to upstream, {expected}", "trainer.logger", "remove it")
     try:
-        check_strategy(trainer.get("strategy"))
+        check_strategy(config)
     except ConfigError as error:
         yield Finding.from_error(error, "trainer.strategy")
     yield from _without_cuda(trainer, cuda)

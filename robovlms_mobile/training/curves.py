@@ -25,19 +25,19 @@ class LossCurves(Callback):
     def on_train_epoch_end(self, trainer, pl_module):
         if trainer.is_global_zero:
             folder = Path(pl_module.configs["output_dir"])
-            try:
-                write_csv(self.losses.history, folder / "losses.csv")
-                self._plot(folder / "losses.png")
-            except REFUSALS as error:
-                say_refused(folder / "losses.csv", error)
+            for name, write in (("losses.csv", write_csv), ("losses.png", self._plot)):
+                try:
+                    write(self.losses.history, folder / name)
+                except REFUSALS as error:
+                    say_refused(folder / name, error)
 
-    def _plot(self, path):
+    def _plot(self, history, path):
         if self._can_plot is None:
             self._can_plot = _has_matplotlib()
             if not self._can_plot:
                 print("robovlms-mobile: losses.csv only; for losses.png: pip install 'robovlms-mobile[plots]'")
         if self._can_plot:
-            write_png(self.losses.history, path)
+            write_png(history, path)
 
 
 def write_csv(history, path):

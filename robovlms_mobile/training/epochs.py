@@ -1,5 +1,6 @@
 """Tell data and random generators in which epoch and at which batch a run is, a resumed one like any other."""
 
+import functools
 import warnings
 
 from lightning.pytorch.callbacks import Callback
@@ -22,13 +23,15 @@ class EpochClock(Callback):
 
     def __init__(self, seed=0):
         self.seed = seed
-        self._rank = 0
         self._consumed = [0]  # batches of the epoch a run resumes in the middle of, until they are passed over
 
     def setup(self, trainer, pl_module, stage):
-        self._rank = trainer.global_rank
         self._enter(trainer.current_epoch)
         if trainer.datamodule is not None:
+            # upstream's loaders know of the other processes; under "ddp" Lightning would put a sampler of its own in
+            trainer._accelerator_connector.use_distributed_sampler = False
+            # batches are of one size; as a whole number Lightning rounds the mean of their counts over the processes
+            pl_module.log = functools.partial(pl_module.log, batch_size=1.0)
             order_by_epoch(trainer.datamodule, self.seed, run_epoch(), self._consumed)
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint):
@@ -41,11 +44,12 @@ class EpochClock(Callback):
         self._enter(trainer.current_epoch)
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
-        seed_everything(self.seed, self._rank, trainer.current_epoch, batch_idx)
+        place = batch_idx * trainer.world_size + trainer.global_rank  # of the batch among those of all processes
+        seed_everything(self.seed, trainer.current_epoch, place)
 
     def _enter(self, epoch):
         set_epoch(epoch)
-        seed_everything(self.seed, self._rank, epoch)
+        seed_everything(self.seed, epoch)
 
 
 def resumed_place(checkpoint):

@@ -46,10 +46,14 @@ def checkpoint_options(configs):
     return options
 
 
-def check_strategy(strategy):
-    """Raise ConfigError for a strategy under which no rank has the adapters whole."""
+def check_strategy(config):
+    """Raise ConfigError for a run of ours with a strategy under which no rank has the adapters whole."""
+    from robovlms_mobile.options import is_mobile  # with numpy, which a lint can do without until it runs
+
+    trainer = config.get("trainer")
+    strategy = trainer.get("strategy") if isinstance(trainer, dict) else None
     name = strategy if isinstance(strategy, str) else type(strategy).__name__
-    if name.lower().startswith(SHARDED):
+    if is_mobile(config) and name.lower().startswith(SHARDED):
         raise ConfigError(
             f"trainer.strategy is {name}, which shards the model and writes checkpoints of its own format: no rank has "
             'the adapters whole. They are small and the rest is frozen: set it to "ddp" (several GPUs) or "auto".'

@@ -23,13 +23,13 @@ def measure(trainer, module, batch):
     Nothing changes: no gradient, no dropout, nothing logged.
     """
     modes = [(each, each.training) for each in module.modules()]
-    module.log = _log_nothing
+    log, module.log = module.log, _log_nothing
     try:
         module.eval()
         with torch.no_grad(), trainer.strategy.precision_plugin.train_step_context():
             loss = module.training_step(trainer.strategy.batch_to_device(dict(batch)), 0)
     finally:
-        del module.log
+        module.log = log
         for each, training in modes:
             each.training = training
     device = trainer.strategy.root_device.type

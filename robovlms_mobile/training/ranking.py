@@ -1,10 +1,13 @@
 """Which epochs of a run are its best: read from the folders on the disk, so that it is true after any crash."""
 
 import json
+import logging
 import math
-import shutil
 from pathlib import Path
 
+from robovlms_mobile.files import remove_folder
+
+log = logging.getLogger(__name__)
 BEST = "best"
 
 
@@ -34,7 +37,10 @@ class Ranking:
     def drop(self, monitor):
         """Remove the folders of epochs that are no longer among the best."""
         for name in self._kept(monitor)[self.options.keep :]:
-            shutil.rmtree(self.folder / name, ignore_errors=True)
+            try:
+                remove_folder(self.folder / name)
+            except OSError as error:
+                log.warning("%s could not be removed (%s). The run goes on.", self.folder / name, error.strerror)
 
     def score(self, name, monitor):
         """Return the score of a folder, None where there is none or it goes by another metric."""

@@ -79,6 +79,8 @@ class AdapterWriter:
             for name in TENSORS if self._written else ():
                 os.link(self._written / name, folder / name)
         except OSError:  # a file system without links
+            for name in TENSORS:  # writing into one would write into the folder it is linked from
+                (folder / name).unlink(missing_ok=True)
             return False
         return self._written is not None
 

@@ -51,7 +51,7 @@ def settle(configs):
         ConfigError: a strategy that shards the model, or checkpoint options that cannot be.
         CheckpointError: `resume` names a file that is absent or damaged.
     """
-    check_strategy(configs["trainer"].get("strategy"))
+    check_strategy(configs)
     checkpoint_options(configs)
     wanted, folder = configs.get("resume"), Path(configs["output_dir"])
     if wanted == "last":

@@ -1,0 +1,87 @@
+"""A run over several processes is the run over one: same losses, one writer, and nobody waits for one that fails."""
+
+import json
+
+import pytest
+from runs import TRAIN, losses, run_folder
+
+FULL = '''
+import errno, os
+from pathlib import Path
+
+def callbacks():
+    """Rank zero's disk is full for anything but what upstream writes."""
+    if os.environ["RANK"] == "0" and os.environ.get("FULL"):
+        from robovlms_mobile import files
+        def refuse(*args, **kwargs):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        files.flush = refuse
+    return []
+'''
+
+
+@pytest.fixture(scope="module")
+def full_disk(tmp_path_factory):
+    """A folder for PYTHONPATH: a package with which rank zero can write nothing where FULL is set."""
+    site = tmp_path_factory.mktemp("site")
+    info = site / "fulldisk-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fulldisk\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[lightning.pytorch.callbacks_factory]\nfulldisk = fulldisk:callbacks\n")
+    (site / "fulldisk.py").write_text(FULL)
+    return site
+
+
+@pytest.fixture(scope="module")
+def train(upstream_root, run_python, write_config, full_disk):
+    """`train(folder, processes)` → the finished process of a run whose steps are over four windows."""
+
+    def train(folder, processes, epochs=2, env=None, **overrides):
+        trainer = {"strategy": "ddp", "max_epochs": epochs, "accumulate_grad_batches": 4 // processes}
+        config = write_config(folder, trainer=trainer, learning_rate=1e-2, **overrides)
+        launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", processes]
+        command = [*launcher, *TRAIN, upstream_root, config, "--gpus", processes]
+        return run_python(command, cwd=folder, env={"PYTHONPATH": str(full_disk), **(env or {})}, timeout=240)
+
+    return train
+
+
+@pytest.fixture(scope="module")
+def single(train, tmp_path_factory):
+    """The losses of a run over one process."""
+    folder = tmp_path_factory.mktemp("single")
+    done = train(folder, 1)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return losses(folder)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_losses_are_those_of_one_process(train, single, tmp_path, processes):
+    """20 training windows; 10 validation windows, which four processes cannot share evenly."""
+    done = train(tmp_path, processes)
+    assert done.returncode == 0, done.stderr[-3000:]
+    several = losses(tmp_path)
+    assert [row["step"] for row in several] == [row["step"] for row in single] == ["5", "10"]
+    for name in ("train_loss", "val_loss"):
+        values = [[float(row[name]) for row in rows] for rows in (several, single)]
+        assert values[0] == pytest.approx(values[1], rel=1e-5)
+    assert float(single[0]["val_loss"]) != pytest.approx(float(single[1]["val_loss"]), rel=1e-3)
+    assert len(list((tmp_path / "runs").rglob("adapter_model.safetensors"))) == 2  # best and last, of one writer
+    assert json.loads((run_folder(tmp_path) / "run.json").read_text())["machine"]["processes"] == processes
+
+
+def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
+    done = train(tmp_path, 2, env={"FULL": "1"}, mobile={"checkpoints": {"every_n_steps": 2}})
+    assert done.returncode == 0, done.stderr[-3000:]
+    # a state at step 2, 4 and each epoch's end, and again in the second epoch
+    assert done.stderr.count("last.ckpt could not be written (No space left on device)") == 6
+    assert done.stderr.count("/last could not be written (No space left on device)") == 2
+    assert not list((tmp_path / "runs").rglob("*.ckpt"))
+
+
+def test_several_processes_resume_together(train, tmp_path):
+    assert train(tmp_path, 2, epochs=1).returncode == 0
+    done = train(tmp_path, 2, resume="last")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("resuming from") == 1
+    assert [row["epoch"] for row in losses(tmp_path)] == ["0", "1"]
