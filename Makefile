@@ -33,7 +33,7 @@ demo: checkout runs/demo/.made
 
 test: checkout
 	$(BIN)/python -m ruff check .
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 slow: checkout
 	$(BIN)/python -m pytest -m slow

@@ -27,7 +27,7 @@ CORE = [
 ]
 PLOTS = ["matplotlib>=3.8", "jinja2>=3.1"]
 FAST = ["isal"]  # inflates twice as fast as zlib when frames are decoded
-TEST = ["pytest>=8", "ruff"]
+TEST = ["pytest>=8", "pytest-xdist", "ruff"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
 UPSTREAM = [
     "torch==2.3.1",

@@ -73,7 +73,7 @@ class Augmentation:
             frames: (W, 3, H, W') uint8, RGB.
             actions: (T, 3) m/s, m/s, rad/s as recorded, before they are encoded.
             instruction: what the policy is told.
-            generator: torch.Generator, see `sample_generator`.
+            generator: torch.Generator of the sample, see `robovlms_mobile.seeds`.
             scenario: the episode's; see `mirror_instruction` for when a window is not mirrored.
 
         Returns:
@@ -100,11 +100,6 @@ class Augmentation:
 AUGMENT_KEYS = tuple(field.name for field in fields(Augmentation))
 
 
-def sample_generator(seed, epoch, index):
-    """Return the torch.Generator of one sample in one epoch of a run, the same in any worker and after a resume."""
-    return generator_of(seed, epoch, index)
-
-
 def augmentation_sheet(frames, augmentation, seed=0, columns=4, rows=3, gap=4):
     """Draw what an augmentation does: the first frame of a window as it is, and its variants after it.
 
@@ -121,8 +116,7 @@ def augmentation_sheet(frames, augmentation, seed=0, columns=4, rows=3, gap=4):
     first = frames[:1]
     still = torch.zeros(1, 3).numpy()
     tiles = [first[0]] + [
-        augmentation.apply(first, still, "", sample_generator(seed, 0, index))[0][0]
-        for index in range(1, columns * rows)
+        augmentation.apply(first, still, "", generator_of(seed, 0, index))[0][0] for index in range(1, columns * rows)
     ]
     height, width = first.shape[-2:]
     sheet = torch.full((3, rows * (height + gap) - gap, columns * (width + gap) - gap), 255, dtype=torch.uint8)

@@ -10,21 +10,19 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
-from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation, sample_generator
-from robovlms_mobile.data.balance import balanced_indices, chunk_directions
+from robovlms_mobile.data.augment_values import AUGMENT_VALUES
 from robovlms_mobile.data.batch import Batch
-from robovlms_mobile.data.block import action_space, parse_block
+from robovlms_mobile.data.block import Block, action_space, parse_block
 from robovlms_mobile.data.division import copy_beside, divided
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.epoch import run_epoch
-from robovlms_mobile.data.frames import read_frames
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
-from robovlms_mobile.data.mirror import not_mirrored
 from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.ready import frames_folder, ready_store, wants_store
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
+from robovlms_mobile.seeds import generator_of
 
 log = logging.getLogger(__name__)
 
@@ -76,7 +74,7 @@ class MobileVLAH5Dataset(Dataset):
         actions = episode.actions[window.actions]
         text = instruction_for(episode, self.block.instruction)
         if self.augmentation:
-            generator = sample_generator(self.transform.seed if self.transform else 0, self.epoch.value, index)
+            generator = generator_of(self.transform.seed if self.transform else 0, self.epoch.value, index)
             rgb, actions, text = self.augmentation.apply(rgb, actions, text, generator, episode.scenario)
         return {
             "rgb": rgb,
@@ -92,6 +90,8 @@ class MobileVLAH5Dataset(Dataset):
                 return torch.from_numpy(self.store.planes(episode.name)[frames])
             except KeyError:
                 log.debug("%s is not in the frame store: decoded afresh", episode.name)
+        from robovlms_mobile.data.frames import read_frames
+
         images = [Image.fromarray(frame) for frame in read_frames(episode, frames, self.block.color_order)]
         if self.transform is None:
             return self.image_fn(images)
@@ -171,6 +171,8 @@ class MobileVLAH5Dataset(Dataset):
 
     def _balanced(self, samples):
         """Repeat the windows with rare directions."""
+        from robovlms_mobile.data.balance import balanced_indices, chunk_directions
+
         found = []
         for episode, start in samples:
             window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
@@ -193,11 +195,17 @@ class MobileVLAH5Dataset(Dataset):
                 f"{', '.join(dropped)} is used in the episodes but not in real_dims, so not trained.",
                 stacklevel=2,
             )
-        texts = {(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes}
-        if self.augmentation and self.augmentation.mirror and (kept := not_mirrored(texts)):
-            warnings.warn(f"mirror leaves windows with these instructions as they are: {kept}.", stacklevel=2)
+        if self.augmentation and self.augmentation.mirror:
+            self._report_mirror()
         role = "training" if self.training else "validation"
         log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
+
+    def _report_mirror(self):
+        from robovlms_mobile.data.mirror import not_mirrored
+
+        texts = {(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes}
+        if kept := not_mirrored(texts):
+            warnings.warn(f"mirror leaves windows with these instructions as they are: {kept}.", stacklevel=2)
 
 
 def _is_training(config, block):
@@ -215,7 +223,12 @@ def _is_training(config, block):
 
 def _augmentation(block, transform):
     """Return the block's Augmentation, or None when all of it is off."""
-    augmentation = Augmentation(**{name: getattr(block, name) for name in AUGMENT_KEYS})
+    asked = {name: getattr(block, name) for name in AUGMENT_VALUES}
+    if asked == {name: getattr(Block, name) for name in AUGMENT_VALUES}:
+        return None
+    from robovlms_mobile.data.augment import Augmentation
+
+    augmentation = Augmentation(**asked)
     if transform is None and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):
         raise ConfigError("random_crop and color_jitter need the plugin's own image transform, not this backbone's.")
     return augmentation if augmentation.active else None

@@ -9,8 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from robovlms_mobile.data.examine import IMAGE_KEYS as IMAGE_KEYS
-from robovlms_mobile.data.trial import examine_apart
 from robovlms_mobile.errors import DataError
 
 NAME = re.compile(
@@ -134,6 +132,8 @@ def read_with_notes(path):
     Raises:
         DataError: as `read_episode`. What the collector noted is never a reason.
     """
+    from robovlms_mobile.data.trial import examine_apart
+
     path = Path(path)
     seen = examine_apart(path)
     name = NAME.match(path.stem)

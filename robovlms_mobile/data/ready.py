@@ -3,7 +3,6 @@
 import shutil
 from contextlib import contextmanager
 
-from robovlms_mobile.data.build import build_or_warn
 from robovlms_mobile.data.store import open_store, place_of
 from robovlms_mobile.errors import ConfigError
 
@@ -36,8 +35,11 @@ def ready_store(block, paths, transform):
         transform: the run's `ImageTransform`: its size and options.
     """
     store = open_store(block.data_dir, transform.size, block.color_order, frames_folder(transform.options))
-    with progress_bar() as progress:
-        build_or_warn(store, paths, progress)
+    if not all(map(store.has, paths)):
+        from robovlms_mobile.data.build import build_or_warn
+
+        with progress_bar() as progress:
+            build_or_warn(store, paths, progress)
     return store
 
 

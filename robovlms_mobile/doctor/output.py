@@ -45,11 +45,16 @@ def room(subject):
 
 
 def checkpoint_bytes(config):
-    """Estimate what a run keeps: `best`, `last`, one folder a period, and last.ckpt with two optimizer moments."""
+    """Estimate what a run keeps: `best`, `last`, one folder a period, the best few, and last.ckpt with two moments.
+
+    Room for one more of each: the old one lives until the new one is whole.
+    """
     epochs = lookup(config, "trainer.max_epochs")
     every = lookup(config, "mobile.checkpoints.every_n_epochs") or 10
+    keep = lookup(config, "mobile.checkpoints.keep") or 1
     periodic = epochs // every if isinstance(epochs, int) and isinstance(every, int) and epochs > 0 < every else 0
-    return trainable_bytes(config) * (2 + periodic + 3)
+    more = keep if isinstance(keep, int) and keep > 1 else 0
+    return trainable_bytes(config) * (2 + periodic + more + 1 + 2 * 3)
 
 
 def trainable_bytes(config):

@@ -139,8 +139,10 @@ def _checkout():
 
 def _git(folder):
     """Return commit, branch and whether there are changes of the repository around `folder`; None outside of one."""
-    import git
-
+    try:
+        import git
+    except ImportError:  # GitPython's own answer to a missing git program
+        return None
     try:
         repository = git.Repo(folder, search_parent_directories=True)
         branch = None if repository.head.is_detached else repository.active_branch.name

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from robovlms_mobile.data import epoch
-from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation, augmentation_sheet, sample_generator
+from robovlms_mobile.data.augment import AUGMENT_KEYS, Augmentation, augmentation_sheet
 from robovlms_mobile.data.augment_values import AUGMENT_VALUES
 from robovlms_mobile.data.mirror import mirror_actions, mirror_instruction, not_mirrored
 from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.seeds import generator_of
 from robovlms_mobile.testing.camera import Camera
 from robovlms_mobile.testing.driver import choose_key, command, move
 from robovlms_mobile.testing.world import SCENARIOS, sample_world
@@ -32,7 +33,7 @@ def window(seed=0, size=(32, 48)):
 
 
 def variant(augmentation, given, seed=0, scenario=None):
-    return augmentation.apply(*given, sample_generator(seed, 0, 0), scenario)
+    return augmentation.apply(*given, generator_of(seed, 0, 0), scenario)
 
 
 def same(one, other):
@@ -230,12 +231,12 @@ def jittered(frames, seed, **strength):
 def test_a_sample_depends_on_seed_epoch_and_index_and_nothing_else():
     augmentation, given = Augmentation(**EVERYTHING), window()
     torch.manual_seed(1)
-    first = augmentation.apply(*given, sample_generator(7, 3, 11))
+    first = augmentation.apply(*given, generator_of(7, 3, 11))
     torch.manual_seed(2)
     torch.rand(5)
-    assert same(first, augmentation.apply(*given, sample_generator(7, 3, 11)))
+    assert same(first, augmentation.apply(*given, generator_of(7, 3, 11)))
     for seed, number, index in ((8, 3, 11), (7, 4, 11), (7, 3, 12)):
-        assert not torch.equal(first[0], augmentation.apply(*given, sample_generator(seed, number, index))[0])
+        assert not torch.equal(first[0], augmentation.apply(*given, generator_of(seed, number, index))[0])
 
 
 def test_switching_one_option_on_leaves_the_draws_of_the_others_alone():
@@ -252,7 +253,7 @@ def test_switching_one_option_on_leaves_the_draws_of_the_others_alone():
 
 def test_about_as_many_windows_are_mirrored_as_asked_for():
     given = window(size=(2, 2))
-    told = [Augmentation(mirror=0.3).apply(*given, sample_generator(0, 0, index))[2] for index in range(1000)]
+    told = [Augmentation(mirror=0.3).apply(*given, generator_of(0, 0, index))[2] for index in range(1000)]
     assert 250 < sum(each != LEFT for each in told) < 350
 
 

@@ -22,3 +22,17 @@ def losses(folder):
 def state(folder):
     """Return the resumable state of the run below `folder`."""
     return torch.load(run_folder(folder) / "last.ckpt", weights_only=True)
+
+
+def assert_same(one, other):
+    """Tensors, optimizer, schedule and history of two runs are equal, bit for bit."""
+    first, second = state(one), state(other)
+    assert first["state_dict"].keys() == second["state_dict"].keys()
+    assert all(torch.equal(first["state_dict"][name], second["state_dict"][name]) for name in first["state_dict"])
+    moments = [each["optimizer_states"][0]["state"] for each in (first, second)]
+    assert moments[0].keys() == moments[1].keys() and moments[0]
+    assert all(torch.equal(moments[0][k][name], moments[1][k][name]) for k in moments[0] for name in moments[0][k])
+    assert first["lr_schedulers"] == second["lr_schedulers"]
+    assert first["callbacks"]["EpochLosses"] == second["callbacks"]["EpochLosses"]
+    assert first["robovlms_mobile"]["probe"]["loss"] == second["robovlms_mobile"]["probe"]["loss"]
+    assert losses(one) == losses(other)

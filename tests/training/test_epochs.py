@@ -5,8 +5,8 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader, Dataset
 
 from robovlms_mobile.data import epoch
-from robovlms_mobile.data.augment import sample_generator
 from robovlms_mobile.data.balance import balanced_indices
+from robovlms_mobile.seeds import generator_of
 from robovlms_mobile.training.epochs import EpochClock
 
 SAMPLES, BATCH = 24, 2
@@ -24,7 +24,7 @@ class Samples(Dataset):
 
     def __getitem__(self, index):
         now = self.epoch.value
-        drawn = torch.rand(1, generator=sample_generator(0, now, index), dtype=torch.float64)
+        drawn = torch.rand(1, generator=generator_of(0, now, index), dtype=torch.float64)
         return torch.tensor([self.indices[index], now]), drawn
 
 

@@ -1,12 +1,10 @@
 """A run that was killed and resumed is, bit for bit, the run that was not."""
 
 import json
-import shutil
 import signal
 
 import pytest
-import torch
-from runs import TRAIN, losses, run_folder, state
+from runs import TRAIN, assert_same, run_folder
 
 CALLBACK = '''
 import os, signal
@@ -63,27 +61,17 @@ def whole(train, tmp_path_factory):
     return folder
 
 
-def assert_same(one, other):
-    """Tensors, optimizer, schedule and history of two runs are equal, bit for bit."""
-    first, second = state(one), state(other)
-    assert first["state_dict"].keys() == second["state_dict"].keys()
-    assert all(torch.equal(first["state_dict"][name], second["state_dict"][name]) for name in first["state_dict"])
-    moments = [each["optimizer_states"][0]["state"] for each in (first, second)]
-    assert moments[0].keys() == moments[1].keys() and moments[0]
-    assert all(torch.equal(moments[0][k][name], moments[1][k][name]) for k in moments[0] for name in moments[0][k])
-    assert first["lr_schedulers"] == second["lr_schedulers"]
-    assert first["callbacks"]["EpochLosses"] == second["callbacks"]["EpochLosses"]
-    assert first["robovlms_mobile"]["probe"]["loss"] == second["robovlms_mobile"]["probe"]["loss"]
-    assert losses(one) == losses(other)
-
-
 @pytest.mark.parametrize(
     ("kill_at", "overrides"),
-    [("1/0", {}), ("1/5", {}), ("1/9", EVERY), ("2/6", EVERY)],
-    ids=["at a start", "in an epoch", "in an epoch, saved by steps", "in the last epoch, saved by steps"],
+    [
+        pytest.param("1/9", EVERY, id="in an epoch, saved by steps"),
+        pytest.param("1/5", {}, id="in an epoch, saved by epochs", marks=pytest.mark.slow),
+        pytest.param("1/0", {}, id="at a start", marks=pytest.mark.slow),
+        pytest.param("2/6", EVERY, id="in the last epoch, saved by steps", marks=pytest.mark.slow),
+    ],
 )
 def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, tmp_path, kill_at, overrides):
-    killed = train(tmp_path, kill_at, **overrides)
+    killed = train(tmp_path, kill_at, **overrides)  # returns once its workers, which hold its output, are gone too
     assert killed.returncode == -signal.SIGKILL
     resumed = train(tmp_path, resume="last", **overrides)
     assert resumed.returncode == 0, resumed.stderr[-3000:]
@@ -93,6 +81,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, tmp_path, kil
     assert [bool(each["resumed_from"]) for each in sessions] == [False, True]
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_is_the_same(train, whole, tmp_path):
     """Saving by steps changes nothing either."""
     assert train(tmp_path).returncode == 0
@@ -108,33 +97,3 @@ def test_more_epochs_go_on_where_the_first_ended_on_another_day(train, whole, tm
     assert more.returncode == 0, more.stderr[-3000:]
     assert run_folder(tmp_path).parent.name == "2020-02-02"
     assert_same(whole, tmp_path)
-
-
-def test_resume_last_without_an_earlier_run_starts_afresh_and_says_so(train, tmp_path):
-    done = train(tmp_path, resume="last", trainer={"max_epochs": 1})
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert "no earlier run of 'run': starting afresh" in done.stdout
-
-
-def test_a_damaged_state_is_passed_over_for_the_newest_whole_one(train, tmp_path):
-    assert train(tmp_path, trainer={"max_epochs": 1}).returncode == 0
-    first = run_folder(tmp_path)
-    second = first.with_name("run-2")
-    shutil.copytree(first, second)
-    content = bytearray((second / "last.ckpt").read_bytes())
-    content[len(content) // 2] ^= 1
-    (second / "last.ckpt").write_bytes(content)
-    done = train(tmp_path, resume="last", trainer={"max_epochs": 2})
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert f"{second / 'last.ckpt'} is damaged" in done.stderr
-    assert f"resuming from {first / 'last.ckpt'}" in done.stdout
-
-
-def test_a_new_run_never_writes_into_the_folder_of_another(train, tmp_path):
-    for _ in range(2):
-        assert train(tmp_path, trainer={"max_epochs": 1}).returncode == 0
-    found = sorted(path.parent.name for path in (tmp_path / "runs" / "output").rglob("run.json"))
-    assert found == ["run", "run-2"]
-    # the newest of them goes on
-    done = train(tmp_path, resume="last", trainer={"max_epochs": 2})
-    assert done.returncode == 0 and "run-2/last.ckpt" in done.stdout
