@@ -1,26 +1,47 @@
-"""`robovlms-mobile bench data`: figures behind the claims, each a ratio measured in one run."""
+"""`robovlms-mobile bench data|checkpoint`: figures behind the claims, each a ratio measured in one run."""
 
 import json
 
-HELP = "measure the data path against the obvious loader"
+HELP = "measure the data path against the obvious loader, and checkpoints against upstream's"
+DATA = "measure the data path against the obvious loader"
+CHECKPOINT = (
+    "measure what a run saves against upstream's checkpoint; the real size takes minutes, 16 GB and 17 GB of disk"
+)
 
 
 def configure(parser):
     """Add what can be measured."""
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
-    data = what.add_parser("data", help=HELP, description=HELP)
+    data = what.add_parser("data", help=DATA, description=DATA)
     data.add_argument("folder", nargs="?", metavar="DIR", help="episodes to read (default: synthetic ones, 720p)")
     data.add_argument("--episodes", type=int, default=8, help="how many files (default 8)")
     data.add_argument("--json", action="store_true", help="print JSON")
+    checkpoint = what.add_parser("checkpoint", help=CHECKPOINT, description=CHECKPOINT)
+    checkpoint.add_argument("--size", choices=("tiny", "real", "both"), default="both", help="of the base model")
+    checkpoint.add_argument(
+        "--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)"
+    )
+    checkpoint.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args):
-    """Measure and print. About a minute on 2 cores."""
+    """Measure and print. On 2 cores about a minute for data, ten minutes for checkpoints of real size."""
+    measure, as_text = (_data, format_data) if args.what == "data" else (_checkpoint, format_checkpoint)
+    result = measure(args)
+    print(json.dumps(result, indent=2) if args.json else as_text(result))
+    return 0
+
+
+def _data(args):
     from robovlms_mobile.bench.data import bench_data
 
-    result = bench_data(args.folder, args.episodes)
-    print(json.dumps(result, indent=2) if args.json else format_data(result))
-    return 0
+    return bench_data(args.folder, args.episodes)
+
+
+def _checkpoint(args):
+    from robovlms_mobile.bench.checkpoint import bench_checkpoint
+
+    return bench_checkpoint(("tiny", "real") if args.size == "both" else (args.size,), args.root)
 
 
 def format_data(result):
@@ -34,4 +55,49 @@ def format_data(result):
         ("building", f"{build['cpu_ratio']:.1f}× less CPU than frame by frame, {build['wall_ratio']:.1f}× sooner"),
         ("starting", f"{start['episodes']} decoded episodes in {start['wall_s']:.2f} s, {start['memory_mb']:.1f} MB"),
     ]
+    return _table(lines)
+
+
+def format_checkpoint(result):
+    """Return the figures of each size as text: bytes, seconds, then the claims with what was measured."""
+    return "\n\n".join(_format_size(size, each) for size, each in result.items())
+
+
+def _format_size(size, result):
+    ratio, seconds, lab = (result[key] for key in ("ratio", "seconds", "lab"))
+    lines = [(size, f"{result['model']}, {result['device']}, {result['precision']}, median of {result['rounds']}")]
+    lines.append(("bytes", f"upstream's checkpoint {_mb(result['bytes']['upstream'])}"))
+    for name, words in WORDS.items():
+        lines.append(("", f"{words} {_mb(result['bytes'][name])}, {ratio['bytes'][name]:.1f}× less"))
+    lines.append(("", f"best besides last {_mb(result['bytes']['best_besides'])}"))
+    lines.append(("state holds", ", ".join(f"{name} {_mb(each)}" for name, each in result["made_of"]["state"].items())))
+    lines.append(
+        ("seconds", f"upstream {seconds['upstream']:.2f}, flushed to the disk {seconds['upstream_flushed']:.2f}")
+    )
+    lines.append(
+        ("", f"an epoch of ours, flushed {seconds['epoch']:.2f}, {ratio['seconds_an_epoch_both_flushed']:.1f}× less")
+    )
+    counted = f"the claim counts a window of the lab's, {lab['probe_s_at_most']:.2f}"
+    lines.append(("", f"and one forward as the probe {seconds['probe']:.2f} on this device; {counted}"))
+    lines.append(("a disk of", f"{lab['disk_mb_s_for_1_percent']:.0f} MB/s keeps saving below 1 % of the lab's epoch"))
+    for each in result["claims"]:
+        holds = "holds" if each["holds"] else "does NOT hold"
+        lines.append(("claim", f"{each['claim']}: {each['measured']:.4f}, at most {each['at_most']:g}: {holds}"))
+    return _table(lines) + ("" if size == "real" else "\nThe claims are about Kosmos-2 of real size: --size real.")
+
+
+WORDS = {
+    "adapters": "adapters",
+    "adapters_fp16": "adapters in fp16",
+    "adapter_folder": "adapter folder with the head",
+    "adapter_folder_fp16": "adapter folder in fp16",
+    "state": "state to resume from",
+}
+
+
+def _mb(count):
+    return f"{count / 1e6:.3g} MB" if count < 1e9 else f"{count / 1e6:.0f} MB"
+
+
+def _table(lines):
     return "\n".join(f"{what:<14}{figure}" for what, figure in lines)

@@ -1,0 +1,252 @@
+"""One optimizer step of a run through upstream's own `main.py`, held open at its end for whoever measures it."""
+
+import contextlib
+import copy
+import importlib.util
+import io
+import json
+import math
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from robovlms_mobile.errors import MobileError
+
+SPREAD = 0.02  # standard deviation of random weights: the loss is finite, nothing else is asked of them
+NO_FLAGS = {"config": "bench", "gpus": 1, "num_nodes": 1, "trainer": {}}
+
+
+@dataclass(frozen=True)
+class Size:
+    """A base model and what is trained of it.
+
+    Attributes:
+        kosmos: True for a Kosmos-2 of real size, with random weights; False for the tiny one.
+        lora_r, lora_alpha, hidden_size: of the adapters, and of the LSTM head.
+        memory_gb, disk_gb: what must be free, 10⁹ bytes.
+    """
+
+    kosmos: bool
+    lora_r: int
+    lora_alpha: int
+    hidden_size: int
+    memory_gb: float
+    disk_gb: float
+
+
+SIZES = {
+    "tiny": Size(kosmos=False, lora_r=4, lora_alpha=8, hidden_size=32, memory_gb=1, disk_gb=0.1),
+    "real": Size(kosmos=True, lora_r=32, lora_alpha=16, hidden_size=1024, memory_gb=16, disk_gb=17),
+}
+LAB = {  # configs/mobile_vla_lora.json without its paths; a test compares them
+    "robovlm_name": "RoboKosMos",
+    "task_name": "mobile_vla",
+    "exp_name": "bench",
+    "model": "kosmos2",
+    "model_load_path": None,
+    "resume": None,
+    "seed": 123,
+    "seq_len": 1,
+    "image_size": 224,
+    "window_size": 4,
+    "fwd_pred_next_n": 10,
+    "batch_size": 1,
+    "num_workers": 2,
+    "learning_rate": 1e-4,
+    "min_lr_scale": 1e-2,
+    "weight_decay": 0,
+    "warmup_epochs": 0,
+    "warmup_steps": 0,
+    "scheduler": "constant",
+    "gradient_clip_val": 1.0,
+    "use_hand_rgb": False,
+    "arm_gripper_loss_ratio": 0.01,
+    "cap_loss_ratio": 0.0,
+    "fwd_loss_ratio": 0.0,
+    "norm_action": True,
+    "norm_min": -1.15,
+    "norm_max": 1.15,
+    "train_setup": {
+        "predict_action": True,
+        "predict_forward": False,
+        "predict_forward_hand": False,
+        "predict_caption": False,
+        "freeze_backbone": True,
+        "train_vision": False,
+        "train_text_embedding": False,
+        "gradient_checkpointing": False,
+        "lora_enable": True,
+        "lora_r": 32,
+        "lora_alpha": 16,
+        "lora_dropout": 0.1,
+        "lora_bias": "none",
+    },
+    "act_head": {
+        "type": "MobileLSTMDecoder",
+        "hidden_size": 1024,
+        "action_dim": 7,
+        "down_sample": "none",
+        "latent": 1,
+        "action_space": "continuous",
+        "with_history": True,
+        "history_type": "post",
+    },
+    "fwd_head": None,
+    "tokenizer": {"type": "AutoProcessor", "tokenizer_type": "kosmos", "additional_special_tokens": None},
+    "vlm": {"type": "AutoModelForVision2Seq", "name": "kosmos"},
+    "mobile": {"lora": {"targets": "text"}, "checkpoints": {"every_n_epochs": 10}},
+}
+ONE_STEP = {
+    "strategy": "auto",
+    "max_epochs": 1,
+    "max_steps": -1,
+    "limit_train_batches": 1,
+    "limit_val_batches": 1,
+    "num_sanity_val_steps": 0,
+    "logger": ["csv"],
+    "enable_progress_bar": False,
+}
+
+
+def check_room(size, folder):
+    """Raise MobileError where memory or disk are too small for a size, before anything is written.
+
+    Args:
+        folder: on the disk that will be written to.
+    """
+    wanted = SIZES[size]
+    rooms = (
+        ("memory", _free_memory(), wanted.memory_gb),
+        ("disk (set TMPDIR to choose another)", shutil.disk_usage(folder).free / 1e9, wanted.disk_gb),
+    )
+    short = [f"{needed:.0f} GB of {what}, free are {free:.1f}" for what, free, needed in rooms if free < needed]
+    if short:
+        raise MobileError(
+            f"The size {size!r} needs {'; '.join(short)}. Run: robovlms-mobile bench checkpoint --size tiny"
+        )
+
+
+def at_end_of_run(root, folder, size, measure):
+    """Train one step of one epoch, then call `measure` while the run still stands.
+
+    Args:
+        root: the checkout.
+        folder: an empty one; the base model, episodes and the run are written there.
+        size: "tiny" or "real".
+        measure: called with Lightning's Trainer and upstream's LightningModule.
+
+    Returns:
+        what `measure` returned. What upstream prints is not shown.
+    """
+    from lightning.pytorch.callbacks import Callback
+
+    from robovlms_mobile import plugin
+
+    class AtEnd(Callback):
+        result = None
+
+        def on_train_end(self, trainer, pl_module):
+            self.result = measure(trainer, pl_module)
+
+    folder, at_end = Path(folder), AtEnd()
+    config = _config(folder, SIZES[size], _base_model(folder / "base", SIZES[size]), _episodes(folder / "episodes"))
+    plugin.register()
+    with contextlib.redirect_stdout(io.StringIO()):
+        main = _load_main(root)
+        stock = main.init_trainer_config
+        main.init_trainer_config = lambda configs: _with_callback(stock(configs), at_end)
+        main.experiment(main.update_configs(config, copy.deepcopy(NO_FLAGS)))
+    return at_end.result
+
+
+def _with_callback(options, callback):
+    return {**options, "callbacks": [*options["callbacks"], callback]}
+
+
+def _load_main(root):
+    """Return the checkout's main.py as a module of its own, so that what is changed in it stays here."""
+    if str(root) not in sys.path:
+        sys.path.insert(0, str(root))
+    spec = importlib.util.spec_from_file_location("robovlms_checkout_main", Path(root) / "main.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _config(folder, size, base, episodes):
+    import torch
+
+    config, cuda = copy.deepcopy(LAB), torch.cuda.is_available()
+    config |= {f"{name}_root": str(folder / name) for name in ("output", "log", "cache")}
+    config |= {"model_path": str(base), "model_config": str(base / "config.json")}
+    config["trainer"] = {
+        **ONE_STEP,
+        "accelerator": "gpu" if cuda else "cpu",
+        "precision": "16-mixed" if cuda else "32",
+    }
+    for block in ("vlm", "tokenizer"):
+        config[block]["pretrained_model_name_or_path"] = str(base)
+    for block in ("train_dataset", "val_dataset"):
+        config[block] = {"type": "MobileVLAH5Dataset", "data_dir": str(episodes)}
+    config["train_setup"] |= {"lora_r": size.lora_r, "lora_alpha": size.lora_alpha}
+    config["act_head"]["hidden_size"] = size.hidden_size
+    return config
+
+
+def _episodes(folder):
+    from robovlms_mobile.testing.episodes import write_episodes
+
+    write_episodes(folder, episodes=6, seed=0, size=(64, 36))
+    return folder
+
+
+def _base_model(folder, size):
+    """Write the tiny Kosmos-2, or one of real size with the tiny one's tokenizer. Returns the folder."""
+    from robovlms_mobile.testing.tiny_vlm import make_tiny_vlm
+
+    make_tiny_vlm(folder)
+    if size.kosmos:
+        _write_kosmos(folder)
+    return folder
+
+
+def _write_kosmos(folder):
+    import torch
+    from transformers import Kosmos2Config, Kosmos2ForConditionalGeneration
+
+    config = Kosmos2Config(architectures=["Kosmos2ForConditionalGeneration"])  # its defaults are the real sizes
+    config.save_pretrained(folder)
+    with torch.device("meta"):
+        model = Kosmos2ForConditionalGeneration(config)
+    _write_random(folder / "model.safetensors", {name: tuple(each.shape) for name, each in model.named_parameters()})
+
+
+def _write_random(path, shapes):
+    """Write random float32 weights as safetensors, one tensor in memory at a time."""
+    import torch
+
+    from robovlms_mobile.testing.tiny_vlm import NORM
+
+    header, end = {"__metadata__": {"format": "pt"}}, 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    generator = torch.Generator().manual_seed(0)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for name, shape in shapes.items():
+            ones = NORM.search(name)
+            tensor = torch.ones(shape) if ones else torch.randn(shape, generator=generator).mul_(SPREAD)
+            tensor.numpy().tofile(file)
+
+
+def _free_memory():
+    """Return 10⁹ bytes of memory a process can still get; infinite where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) * 1024 / 1e9
+    except (OSError, StopIteration, ValueError):
+        return math.inf
