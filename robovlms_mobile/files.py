@@ -52,6 +52,15 @@ def replace_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def remove_folder(path):
+    """Remove a folder in one step: a process killed meanwhile leaves it whole, or out of sight for `recover`."""
+    path = Path(path)
+    away = path.with_name(f".{path.name}{PART}")
+    shutil.rmtree(away, ignore_errors=True)
+    os.replace(path, away)
+    shutil.rmtree(away, ignore_errors=True)
+
+
 def recover(folder):
     """Mend what killed writers left in `folder`: old folders go back where nothing took their place, the rest goes.
 

@@ -79,6 +79,7 @@ def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
     assert not list((tmp_path / "runs").rglob("*.ckpt"))
 
 
+@pytest.mark.slow
 def test_several_processes_resume_together(train, tmp_path):
     assert train(tmp_path, 2, epochs=1).returncode == 0
     done = train(tmp_path, 2, resume="last")
