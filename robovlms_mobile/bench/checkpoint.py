@@ -15,7 +15,8 @@ from robovlms_mobile.bench.short_run import SIZES, at_end_of_run, check_room
 from robovlms_mobile.files import flush
 from robovlms_mobile.model.lora import is_lora
 from robovlms_mobile.training import probe
-from robovlms_mobile.training.checkpoints import STATE, AdapterCheckpoint
+from robovlms_mobile.training.checkpoints import AdapterCheckpoint
+from robovlms_mobile.training.folders import STATE
 from robovlms_mobile.training.ranking import BEST, read_metrics
 from robovlms_mobile.training.saving import AdapterWriter
 from robovlms_mobile.training.state import KEY, trainable_names

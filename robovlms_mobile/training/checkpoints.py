@@ -12,11 +12,10 @@ from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 from robovlms_mobile.contract import contract
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.training.card import model_card
+from robovlms_mobile.training.folders import STATE
 from robovlms_mobile.training.ranking import BEST, Ranking, read_metrics
 from robovlms_mobile.training.saving import AdapterWriter, WholeFiles
 from robovlms_mobile.training.state import keep_trainable, trainable_names
-
-STATE = "last.ckpt"
 
 
 class AdapterCheckpoint(Checkpoint):
@@ -62,12 +61,13 @@ class AdapterCheckpoint(Checkpoint):
     def on_train_epoch_end(self, trainer, pl_module):
         row = self.losses.history[-1]
         values = {**row["logged"], "train_loss": row["train_loss"], "val_loss": row["val_loss"]}
-        monitor = self.options.monitor or ("train_loss" if row["val_loss"] is None else "val_loss")
+        validates = bool(sum(trainer.num_val_batches))  # in some epochs, perhaps not in this one
+        monitor = self.options.monitor or ("val_loss" if validates else "train_loss")
         score = values.get(monitor)
         if trainer.is_global_zero:
             self._save_folders(pl_module, row, monitor, score)
         self._save_state(trainer, pl_module)
-        if score is None:
+        if score is None and (row["val_loss"] is not None or not validates):
             known = ", ".join(sorted(name for name, value in values.items() if value is not None))
             raise CheckpointError(
                 f"mobile.checkpoints.monitor is {monitor!r}, which this run does not log. It logs: {known}. The epoch "

@@ -15,9 +15,14 @@ class EpochLosses(Callback):
     def __init__(self):
         self.history = []
         self._total = self._batches = 0
+        self._validated = False
 
     def on_train_epoch_start(self, trainer, pl_module):
         self._total = self._batches = 0
+        self._validated = False
+
+    def on_validation_epoch_end(self, trainer, pl_module):
+        self._validated = not trainer.sanity_checking
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         self._total = (
@@ -33,6 +38,8 @@ class EpochLosses(Callback):
         mean = trainer.strategy.reduce(self._total / max(1, self._batches), reduce_op="mean")
         logged = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         logged.pop("train_loss", None)  # the last batch's
+        if not self._validated:  # Lightning keeps an earlier epoch's
+            logged = {name: value for name, value in logged.items() if "val_" not in name}
         self.history.append(
             {
                 "epoch": trainer.current_epoch,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.errors import CheckoutError, CheckpointError
 from robovlms_mobile.files import recover, replace_file
 from robovlms_mobile.training.folders import RECORD
 from robovlms_mobile.training.parameters import count_parameters
@@ -60,6 +60,8 @@ class RunRecord(Callback):
     def on_exception(self, trainer, pl_module, exception):
         if self._record:
             self._write(trainer, pl_module, f"stopped: {type(exception).__name__}: {str(exception)[:500]}")
+        elif trainer.is_global_zero:
+            _let_go(Path(pl_module.configs["output_dir"]) / RECORD)
 
     def _write(self, trainer, pl_module, status):
         if not trainer.is_global_zero:
@@ -83,6 +85,12 @@ def _claim(path):
         ) from None
     except OSError as error:
         say_refused(path, error)
+
+
+def _let_go(path):
+    """Give back a folder that was taken for a run that never started."""
+    if path.is_file() and not path.stat().st_size:
+        path.unlink()
 
 
 def _keep_split(trainer, folder):
@@ -125,11 +133,14 @@ def _versions():
 
 
 def _checkout():
-    """Return commit, state and patches of the checkout this process imported."""
-    from robovlms_mobile.upstream import checkout_status
-
+    """Return commit, state and patches of the checkout this process imported; None where git cannot be asked."""
     module = sys.modules["robovlms.train.base_trainer"]
-    status = checkout_status(Path(module.__file__).parents[2])
+    try:
+        from robovlms_mobile.upstream import checkout_status
+
+        status = checkout_status(Path(module.__file__).parents[2])
+    except (ImportError, CheckoutError, OSError):
+        return None
     return {
         "commit": status.commit,
         "state": status.state,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from runs import TRAIN, run_folder, state
+from runs import TRAIN, losses, run_folder, state
 from safetensors.torch import load_file, save_file
 
 from robovlms_mobile.testing.episodes import write_episodes
@@ -116,7 +116,7 @@ def refused(train, first, folder, **overrides):
     assert done.returncode != 0
     assert "This run differs from the one it would resume" in done.stderr
     assert before == {path: path.read_bytes() for path in sorted(run_folder(first).rglob("*")) if path.is_file()}
-    assert not list(folder.rglob("last.ckpt"))
+    assert not list(folder.rglob("last.ckpt")) + list(folder.rglob("run.json"))
     return done.stderr
 
 
@@ -146,6 +146,14 @@ def test_another_base_model_stops_a_resume_wherever_it_differs(train, first, tmp
     other = another_model(tiny_vlm, tmp_path / "other", "text_model.model.embed_tokens.weight")
     (tmp_path / "two").mkdir()
     assert "loss of the probe batch" in refused(train, first, tmp_path / "two", learning_rate=1e-2, **using(other))
+
+
+def test_an_epoch_without_validation_is_never_the_best(train, tmp_path):
+    done = train(tmp_path, trainer={"max_epochs": 3, "check_val_every_n_epoch": 2})
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert [bool(row["val_loss"]) for row in losses(tmp_path)] == [False, True, False]
+    metrics = json.loads((run_folder(tmp_path) / "best" / "metrics.json").read_text())
+    assert (metrics["epoch"], metrics["monitor"]) == (1, "val_loss")
 
 
 def test_a_metric_nobody_logs_is_named_and_the_epoch_is_kept(train, tmp_path):
