@@ -22,6 +22,15 @@ RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 NO_REAL = "no real RoboVLMs checkout: run `git submodule update --init`, or set ROBOVLMS_ROOT"
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Heavy tests run on the test double each time, on the real checkout with the slow ones."""
+    for item in items:
+        on_real = "callspec" in dir(item) and item.callspec.params.get("upstream_root") == "real"
+        if on_real and item.get_closest_marker("heavy"):
+            item.add_marker(pytest.mark.slow)
+
+
 def real_checkout():
     """Return the folder of a real RoboVLMs checkout (ROBOVLMS_ROOT, else the submodule), or None."""
     root = Path(os.environ.get("ROBOVLMS_ROOT") or TESTS.parent / "RoboVLMs").resolve()

@@ -24,6 +24,9 @@ print(json.dumps(measured))
 """
 
 
+pytestmark = pytest.mark.heavy
+
+
 @pytest.fixture(scope="module")
 def measured(upstream_root, run_python, tmp_path_factory):
     """What was measured in one round, and the folder of the run it was measured in."""

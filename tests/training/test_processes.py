@@ -5,6 +5,7 @@ import json
 import pytest
 from runs import TRAIN, losses, run_folder
 
+pytestmark = pytest.mark.heavy
 FULL = '''
 import errno, os
 from pathlib import Path

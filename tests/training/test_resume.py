@@ -88,6 +88,7 @@ def test_the_same_run_twice_is_the_same(train, whole, tmp_path):
     assert_same(whole, tmp_path)
 
 
+@pytest.mark.heavy
 def test_more_epochs_go_on_where_the_first_ended_on_another_day(train, whole, tmp_path):
     short = train(tmp_path, trainer={"max_epochs": 1})
     assert short.returncode == 0, short.stderr[-3000:]
