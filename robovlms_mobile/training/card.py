@@ -1,6 +1,7 @@
 """The model card of an adapter folder, README.md with the front matter a model hub reads."""
 
 import re
+from pathlib import Path
 
 HUB = re.compile(r"https?://huggingface\.co/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
@@ -13,8 +14,7 @@ def model_card(configs, contract, metrics):
         contract: its contract, see `robovlms_mobile.contract`.
         metrics: row of its losses, with "monitor" and "score".
     """
-    hub = HUB.fullmatch(str(configs.get("model_url")))
-    base = hub[1] if hub else None
+    base = _hub_id(configs.get("model_url"), contract["base_model"])
     front = ["---", *([f"base_model: {base}"] if base else []), "library_name: peft", "pipeline_tag: robotics", "tags:"]
     front += ["- lora", "- robotics", "- vision-language-action", "- robovlms", "---"]
     setup, action, image = configs["train_setup"], contract["action"], contract["image"]
@@ -42,3 +42,9 @@ def model_card(configs, contract, metrics):
         "```",
     ]
     return "\n".join([*front, "", *body, ""])
+
+
+def _hub_id(url, folder):
+    """Return the base model's id on the hub, None where its folder is not named after what `model_url` leads to."""
+    hub = HUB.fullmatch(str(url))
+    return hub[1] if hub and hub[1].rpartition("/")[2] == Path(folder).name else None
