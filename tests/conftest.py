@@ -42,6 +42,11 @@ def upstream_root(request, tmp_path_factory):
     """The checkout under test, first the double, then the real one as committed, patched or not where it stands."""
     if request.param == "standin":
         return STANDIN
+    return clone_of_real(tmp_path_factory)
+
+
+def clone_of_real(tmp_path_factory):
+    """Return the real checkout as committed, patched or not where it stands; skips the test where there is none."""
     root = real_checkout()
     if root is None:
         pytest.skip(NO_REAL)

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import NO_REAL, git, merge, minimal_config, real_checkout
+from conftest import clone_of_real, merge, minimal_config
 
 # The wrapper's history has a path for history_type "pre" only, but asks for it with "pre" only too: with "post" it
 # hands on single frames, and the LSTM head keeps the window itself. Six frames outlast its window of four.
@@ -38,14 +38,7 @@ print("RESULT" + json.dumps({"upstreams": act(upstreams), "ours": act(ours), "fr
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory):
     """The real checkout as committed; upstream's evaluation has no double."""
-    root = real_checkout()
-    if root is None:
-        pytest.skip(NO_REAL)
-    if not (root / ".git").exists():
-        return root
-    clone = tmp_path_factory.mktemp("upstream") / "RoboVLMs"
-    git("clone", "--quiet", root, clone)
-    return clone
+    return clone_of_real(tmp_path_factory)
 
 
 @pytest.fixture

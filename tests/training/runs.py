@@ -7,6 +7,16 @@ import torch
 TRAIN = ["-m", "robovlms_mobile", "train", "--root"]
 
 
+def write_package(site, name, code, entry_points):
+    """Lay out a package in folder `site`, for PYTHONPATH, as pip would install it. Returns `site`."""
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    (site / f"{name}.py").write_text(code)
+    return site
+
+
 def run_folder(folder):
     """Return the folder of the one run below `folder`."""
     (record,) = (folder / "runs" / "output").rglob("run.json")

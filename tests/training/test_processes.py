@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from runs import TRAIN, losses, run_folder
+from runs import TRAIN, losses, run_folder, write_package
 
 pytestmark = pytest.mark.heavy
 FULL = '''
@@ -24,13 +24,8 @@ def callbacks():
 @pytest.fixture(scope="module")
 def full_disk(tmp_path_factory):
     """A folder for PYTHONPATH: a package with which rank zero can write nothing where FULL is set."""
-    site = tmp_path_factory.mktemp("site")
-    info = site / "fulldisk-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fulldisk\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[lightning.pytorch.callbacks_factory]\nfulldisk = fulldisk:callbacks\n")
-    (site / "fulldisk.py").write_text(FULL)
-    return site
+    entry = "[lightning.pytorch.callbacks_factory]\nfulldisk = fulldisk:callbacks\n"
+    return write_package(tmp_path_factory.mktemp("site"), "fulldisk", FULL, entry)
 
 
 @pytest.fixture(scope="module")

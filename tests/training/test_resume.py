@@ -4,7 +4,7 @@ import json
 import signal
 
 import pytest
-from runs import TRAIN, assert_same, run_folder
+from runs import TRAIN, assert_same, run_folder, write_package
 
 CALLBACK = '''
 import os, signal
@@ -27,13 +27,8 @@ EPOCHS = 3
 @pytest.fixture(scope="module")
 def killer(tmp_path_factory):
     """A folder for PYTHONPATH: a package whose callback kills a run where KILL_AT says."""
-    site = tmp_path_factory.mktemp("site")
-    info = site / "killer-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: killer\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[lightning.pytorch.callbacks_factory]\nkiller = killer:callbacks\n")
-    (site / "killer.py").write_text(CALLBACK)
-    return site
+    entry = "[lightning.pytorch.callbacks_factory]\nkiller = killer:callbacks\n"
+    return write_package(tmp_path_factory.mktemp("site"), "killer", CALLBACK, entry)
 
 
 @pytest.fixture(scope="module")

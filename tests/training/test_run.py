@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import git
-from runs import TRAIN, losses, run_folder
+from runs import TRAIN, losses, run_folder, write_package
 from safetensors.torch import load_file
 
 
@@ -177,18 +177,15 @@ def test_two_processes_train_and_write_one_set_of_adapters(upstream_root, run_py
 
 def test_another_packages_dataset_trains(upstream_root, run_python, write_config, tmp_path):
     """A second package, installed the way pip would, brings a dataset of its own by entry point."""
-    site = tmp_path / "site"
-    info = site / "tinydata-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tinydata\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[robovlms.data]\nStillFrames = tinydata:StillFrames\n")
-    (site / "tinydata.py").write_text(
+    code = (
         "from robovlms_mobile.data.dataset import MobileVLAH5Dataset\n"
         "class StillFrames(MobileVLAH5Dataset):\n"
         "    def __getitem__(self, index):\n"
         "        sample = super().__getitem__(index)\n"
         "        return {**sample, 'rgb': sample['rgb'][:1].expand_as(sample['rgb']).clone()}\n"
     )
+    entry = "[robovlms.data]\nStillFrames = tinydata:StillFrames\n"
+    site = write_package(tmp_path / "site", "tinydata", code, entry)
     both = {"type": "StillFrames"}
     config = write_config(tmp_path, train_dataset=both, val_dataset=both)
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path, env={"PYTHONPATH": str(site)})
