@@ -14,10 +14,13 @@ import torch
 from PIL import Image
 
 from robovlms_mobile.data.actions import UPSTREAM_DIM
+from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.build import build
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
+from robovlms_mobile.data.division import manifest_path
 from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.images import ImageTransform
+from robovlms_mobile.data.manifest import Manifest, save
 from robovlms_mobile.data.store import INDEX, Entry, open_store
 
 SIZES = {"window_size": 4, "fwd_pred_next_n": 10, "norm_action": True, "norm_min": -1.15, "norm_max": 1.15}
@@ -159,7 +162,7 @@ def _floor(rounds=2000):
 
 
 def _start(folder, episodes=10_000):
-    """Open a store whose index names 10 000 episodes that exist as empty files; memory is what the index adds."""
+    """Open a store whose index names 10 000 split episodes that exist as empty files; memory is what the index adds."""
     small = _index(folder / "small", episodes // 10)
     large = _index(folder / "large", episodes)
     seconds, memory = zip(*(_opened(each) for each in (small, large)), strict=True)
@@ -186,6 +189,10 @@ def _index(folder, episodes):
         entry = Entry(f"{name}.h5", mtime_ns=stamp, file=f"{name}.npy", scenario="1box_hori_left", **sizes, **same)
         lines.append(entry.to_line())
     (store.folder / INDEX).write_text("".join(lines))
+    names = sorted(path.name for path in folder.glob("*.h5"))
+    sides = [dict.fromkeys(part, "0" * 32) for part in (names[episodes // 5 :], names[: episodes // 5])]
+    block = Block(str(folder))
+    save(manifest_path(block), Manifest(block.train_split, block.split, block.episode_pattern, *sides))
     return folder
 
 

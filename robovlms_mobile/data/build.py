@@ -133,7 +133,7 @@ def file_digest(path):
 def _is_whole(path, entry):
     try:
         return zlib.crc32(np.load(path, mmap_mode="r")) == entry.crc
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return False
 
 

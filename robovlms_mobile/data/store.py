@@ -137,7 +137,7 @@ class FrameStore:
             whole = frames.shape == (entry.length, 3, self.size, self.size) and frames.dtype == np.uint8
             if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
                 raise ValueError("other frames than the index says")
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, EOFError) as error:
             path.unlink(missing_ok=True)  # so that the next build makes it anew
             raise KeyError(entry.name) from error
         self._checked[number] = 1

@@ -81,6 +81,15 @@ def test_every_frame_of_every_episode_is_as_decoded_afresh(folder):
     )
 
 
+def test_a_decoded_file_emptied_while_the_store_is_open_counts_as_not_there(folder):
+    store = built(folder)
+    name = paths(folder)[0].name
+    (store.folder / store.entries[name].file).write_bytes(b"")
+    with pytest.raises(KeyError, match=name):
+        store.planes(name)
+    assert_right(folder)
+
+
 def test_bgr_files_are_stored_as_rgb(folder):
     rgb, bgr = built(folder), built(folder, color_order="bgr")
     name = paths(folder)[0].name
