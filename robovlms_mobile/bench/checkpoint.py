@@ -11,6 +11,7 @@ from pathlib import Path
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from robovlms_mobile.adapters.loading import read_checkpoint
+from robovlms_mobile.adapters.reading import LORA
 from robovlms_mobile.bench.short_run import SIZES, at_end_of_run, check_room
 from robovlms_mobile.files import flush
 from robovlms_mobile.model.lora import is_lora
@@ -22,7 +23,6 @@ from robovlms_mobile.training.saving import AdapterWriter
 from robovlms_mobile.training.state import KEY, trainable_names
 
 PACKAGE = "robovlms_mobile"
-ADAPTERS = "adapter_model.safetensors"
 ROUNDS = {"tiny": 5, "real": 3}
 STEP = "forward, backward and AdamW on one window"
 # The lab's own run on its Jetson: 47 windows an epoch, 20 epochs in 20 minutes. Now it has 540 windows.
@@ -147,8 +147,8 @@ def _bytes(folder):
     best = [path.stat() for path in (folder / BEST).iterdir()]
     return {
         "state": (folder / STATE).stat().st_size,
-        "adapters": (folder / "last" / ADAPTERS).stat().st_size,
-        "adapters_fp16": (folder / "half" / ADAPTERS).stat().st_size,
+        "adapters": (folder / "last" / LORA).stat().st_size,
+        "adapters_fp16": (folder / "half" / LORA).stat().st_size,
         "adapter_folder": _folder_bytes(folder / "last"),
         "adapter_folder_fp16": _folder_bytes(folder / "half"),
         "best_besides": sum(each.st_size for each in best if each.st_ino not in own),

@@ -4,7 +4,6 @@ import contextlib
 import copy
 import importlib.util
 import io
-import json
 import math
 import shutil
 import sys
@@ -219,28 +218,24 @@ def _write_kosmos(folder):
     config.save_pretrained(folder)
     with torch.device("meta"):
         model = Kosmos2ForConditionalGeneration(config)
-    _write_random(folder / "model.safetensors", {name: tuple(each.shape) for name, each in model.named_parameters()})
+    _write_random(folder, {name: tuple(each.shape) for name, each in model.named_parameters()})
 
 
-def _write_random(path, shapes):
-    """Write random float32 weights as safetensors, one tensor in memory at a time."""
+def _write_random(folder, shapes):
+    """Write random float32 weights as model.safetensors, one tensor in memory at a time."""
     import torch
 
+    from robovlms_mobile.exporting.shards import Planned, write_shards
     from robovlms_mobile.testing.tiny_vlm import NORM
 
-    header, end = {"__metadata__": {"format": "pt"}}, 0
-    for name, shape in shapes.items():
-        begin, end = end, end + 4 * math.prod(shape)
-        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
     generator = torch.Generator().manual_seed(0)
-    with path.open("wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for name, shape in shapes.items():
-            ones = NORM.search(name)
-            tensor = torch.ones(shape) if ones else torch.randn(shape, generator=generator).mul_(SPREAD)
-            tensor.numpy().tofile(file)
+
+    def make(planned):
+        ones = NORM.search(planned.name)
+        return torch.ones(planned.shape) if ones else torch.randn(planned.shape, generator=generator).mul_(SPREAD)
+
+    planned = [Planned(name, "F32", shape) for name, shape in shapes.items()]
+    write_shards(folder, planned, make, sum(each.bytes for each in planned))
 
 
 def _free_memory():

@@ -137,7 +137,7 @@ def test_too_little_memory_is_said_before_anything_is_written(monkeypatch, tmp_p
 
 def test_random_weights_are_read_as_safetensors(tmp_path):
     shapes = {"a.weight": (3, 5), "a_norm.weight": (5,), "b": (2, 2, 2)}
-    short_run._write_random(tmp_path / "model.safetensors", shapes)
+    short_run._write_random(tmp_path, shapes)
     tensors = load_file(tmp_path / "model.safetensors")
     assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == shapes
     assert torch.equal(tensors["a_norm.weight"], torch.ones(5)) and tensors["b"].std() < 0.1

@@ -23,7 +23,7 @@ import crash_run
 import torch
 from crash_faults import faults, limits, read_only
 from crash_run import RECORD, STATE, hidden, noisy, read_run, run_of, train, verify
-from crash_steps import Steps, fork, lone_fork, result_of
+from crash_steps import Child, Steps, fork, result_of
 
 from robovlms_mobile import files
 from robovlms_mobile.files import recover
@@ -187,7 +187,7 @@ class AtEachStep:
         shutil.copytree(self.run, kept)
         step, names = 0, None
         while names is None or step < len(names):
-            child = lone_fork()
+            child = Child()
             if child.mine:
                 self._child = dying_at(None if names is None else step), child.say
                 return

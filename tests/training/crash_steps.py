@@ -88,11 +88,6 @@ class Child:
         return said, os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-def lone_fork():
-    """Fork where a run is; both sides go on from here."""
-    return Child()
-
-
 def fork(task):
     """Do `task(say)` in a child. Returns its process id and the file with its lines."""
     child = Child()
