@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import wrapt
 
-from robovlms_mobile import launch, registry
+from robovlms_mobile import registry
+from robovlms_mobile.launch import process as launch
 
 _hooked = []
 
@@ -42,7 +43,8 @@ def callbacks_factory():
         return []
     launch.keep_site_packages()  # upstream's copy comes after its Trainer
     fill_namespaces()
-    from robovlms_mobile.training import callbacks, start
+    from robovlms_mobile.training import callbacks
+    from robovlms_mobile.training.resume import start
 
     start.install()
     return callbacks()

@@ -54,7 +54,7 @@ REGISTER = (
 def test_register_works_before_and_after_upstream_is_imported(upstream_root, run_python, tmp_path, order):
     parts = {"before": "pass", "after": "pass"}
     if order == "after":
-        parts["before"] = "from robovlms_mobile import launch; launch.prepare(); import robovlms.data"
+        parts["before"] = "from robovlms_mobile.launch import process as launch; launch.prepare(); import robovlms.data"
     if order == "halfway":
         parts["after"] = "import robovlms_mobile.model.heads, robovlms_mobile.model.backbones"
     done = run_python(["-c", REGISTER.format(**parts)], cwd=tmp_path, env={"PYTHONPATH": upstream_root})

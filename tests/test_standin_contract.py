@@ -5,9 +5,11 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import git, merge, minimal_config, run_python
+from support.checkouts import SUPPORT
+from support.configs import merge, minimal_config
+from support.processes import git, run_python
 
-PROBE = Path(__file__).with_name("contract_probe.py")
+PROBE = SUPPORT / "contract_probe.py"
 WINDOW, CHUNK, TEXT = 4, 10, 5
 
 GIVEN_TO_DATASETS = """

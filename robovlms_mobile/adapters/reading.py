@@ -8,11 +8,11 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from robovlms_mobile.adapters.allowed_options import option_faults
+from robovlms_mobile.adapters.fingerprint import BYTES, adapted_weights, fingerprint, stored_fingerprint
 from robovlms_mobile.adapters.loading import misfits, trained_tensors
-from robovlms_mobile.adapters.options import option_faults
 from robovlms_mobile.adapters.tensors import lora_faults, policy_faults, read_header, read_tensors
 from robovlms_mobile.errors import CheckpointError
-from robovlms_mobile.model.fingerprint import BYTES, adapted_weights, fingerprint, stored_fingerprint
 from robovlms_mobile.model.lora import ADAPTER, PREFIX
 
 CONFIG, CONTRACT, METRICS = "adapter_config.json", "contract.json", "metrics.json"

@@ -15,12 +15,12 @@ from robovlms_mobile.adapters.reading import LORA
 from robovlms_mobile.bench.short_run import SIZES, at_end_of_run, check_room
 from robovlms_mobile.files import flush
 from robovlms_mobile.model.lora import is_lora
-from robovlms_mobile.training import probe
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
-from robovlms_mobile.training.folders import STATE
 from robovlms_mobile.training.ranking import BEST, read_metrics
+from robovlms_mobile.training.resume import probe_batch
+from robovlms_mobile.training.resume.folders import STATE
+from robovlms_mobile.training.resume.state import KEY, trainable_names
 from robovlms_mobile.training.saving import AdapterWriter
-from robovlms_mobile.training.state import KEY, trainable_names
 
 PACKAGE = "robovlms_mobile"
 ROUNDS = {"tiny": 5, "real": 3}
@@ -52,7 +52,7 @@ def bench_checkpoint(sizes=("tiny", "real"), root=None):
         CheckoutError: there is no checkout.
         MobileError: not enough memory or disk for a size.
     """
-    from robovlms_mobile.upstream import require_checkout
+    from robovlms_mobile.checkout import require_checkout
 
     root = require_checkout(root)
     for size in sizes:
@@ -235,7 +235,7 @@ def _stopwatch():
 @contextmanager
 def _probe_watched():
     """Yield a function that returns the wall seconds spent in the probe's forward, which depend on the device alone."""
-    stock, took = probe.measure, []
+    stock, took = probe_batch.measure, []
 
     def measure(*args):
         with _stopwatch() as one:
@@ -243,8 +243,8 @@ def _probe_watched():
         took.append(one())
         return result
 
-    probe.measure = measure
+    probe_batch.measure = measure
     try:
         yield lambda: sum(took)
     finally:
-        probe.measure = stock
+        probe_batch.measure = stock

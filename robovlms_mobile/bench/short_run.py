@@ -194,7 +194,7 @@ def _config(folder, size, base, episodes):
 
 
 def _episodes(folder):
-    from robovlms_mobile.testing.episodes import write_episodes
+    from robovlms_mobile.simulation.recordings import write_episodes
 
     write_episodes(folder, episodes=6, seed=0, size=(64, 36))
     return folder
@@ -202,7 +202,7 @@ def _episodes(folder):
 
 def _base_model(folder, size):
     """Write the tiny Kosmos-2, or one of real size with the tiny one's tokenizer. Returns the folder."""
-    from robovlms_mobile.testing.tiny_vlm import make_tiny_vlm
+    from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
 
     make_tiny_vlm(folder)
     if size.kosmos:
@@ -225,8 +225,8 @@ def _write_random(folder, shapes):
     """Write random float32 weights as model.safetensors, one tensor in memory at a time."""
     import torch
 
-    from robovlms_mobile.exporting.shards import Planned, write_shards
-    from robovlms_mobile.testing.tiny_vlm import NORM
+    from robovlms_mobile.adapters.shards import Planned, write_shards
+    from robovlms_mobile.simulation.tiny_vlm import NORM
 
     generator = torch.Generator().manual_seed(0)
 

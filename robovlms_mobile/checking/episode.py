@@ -7,7 +7,7 @@ from hashlib import blake2b
 import numpy as np
 
 from robovlms_mobile.data.episodes import NAME
-from robovlms_mobile.data.frames import each_frame
+from robovlms_mobile.data.hdf5.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
 DARK, BRIGHT, FLAT = 8, 247, 2  # grey levels: mean of a black frame, of a blown-out one, spread of a covered lens

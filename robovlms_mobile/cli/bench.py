@@ -33,7 +33,7 @@ def run(args):
 
 
 def _data(args):
-    from robovlms_mobile.bench.data import bench_data
+    from robovlms_mobile.bench.data_path import bench_data
 
     return bench_data(args.folder, args.episodes)
 

@@ -18,15 +18,15 @@ def configure(parser):
 
 def run(args):
     """Build or drop. Raises DataError without episodes; OSError text when the disk does not take it."""
-    from robovlms_mobile.data.ready import drop_stores, progress_bar
-    from robovlms_mobile.data.store import open_store
+    from robovlms_mobile.data.frame_store.open import drop_stores, progress_bar
+    from robovlms_mobile.data.frame_store.store import open_store
 
     if args.drop:
         result = {"dropped": drop_stores(args.folder, args.dir)}
         text = "\n".join(f"dropped {folder}" for folder in result["dropped"]) or "nothing to drop"
     else:
-        from robovlms_mobile.data.build import build
         from robovlms_mobile.data.episodes import find_episodes
+        from robovlms_mobile.data.frame_store.build import build
         from robovlms_mobile.errors import DataError
 
         paths = find_episodes(args.folder, args.pattern)

@@ -19,7 +19,7 @@ def configure(parser):
 
 def run(args):
     """Print what was written. Raises CheckpointError or ModelError when nothing was."""
-    from robovlms_mobile.exporting.export import export
+    from robovlms_mobile.adapters.export import export
 
     done = export(
         args.run_folder,

@@ -35,7 +35,7 @@ def run(args):
     """Write the episodes and say how many. Returns 0."""
     from tqdm import tqdm
 
-    from robovlms_mobile.testing.episodes import write_episodes
+    from robovlms_mobile.simulation.recordings import write_episodes
 
     began = time.monotonic()
     with tqdm(total=args.episodes, unit="episode", disable=args.json, delay=0.5) as bar:

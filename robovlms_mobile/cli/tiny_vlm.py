@@ -15,7 +15,7 @@ def configure(parser):
 
 def run(args):
     """Make the folder and say what is in it. Returns 0."""
-    from robovlms_mobile.testing.tiny_vlm import make_tiny_vlm
+    from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
 
     folder = make_tiny_vlm(args.folder, seed=args.seed, overwrite=args.force)
     size = sum(path.stat().st_size for path in folder.iterdir())

@@ -16,10 +16,11 @@ def configure(parser):
 
 def run(args):
     """Train. Raises CheckoutError without a checkout, ConfigError for one that does not parse or shards the model."""
-    from robovlms_mobile import launch, plugin
+    from robovlms_mobile import plugin
+    from robovlms_mobile.checkout import require_checkout
     from robovlms_mobile.config import load_config
-    from robovlms_mobile.training.options import check_strategy
-    from robovlms_mobile.upstream import require_checkout
+    from robovlms_mobile.launch import process as launch
+    from robovlms_mobile.training.checkpoint_options import check_strategy
 
     root = require_checkout(args.root)
     check_strategy(load_config(args.config))

@@ -25,27 +25,29 @@ def configure(parser):
 
 def run(args):
     """Run one action and print the state afterwards. Exit 0: pristine, patched, or the action was done."""
-    from robovlms_mobile import upstream
+    from robovlms_mobile import checkout
     from robovlms_mobile.errors import CheckoutError
 
     try:
-        status = _act(args, upstream)
+        status = _act(args)
     except CheckoutError as error:
         if not args.json:
             raise
-        status = dataclasses.replace(upstream.checkout_status(args.root), message=str(error))
+        status = dataclasses.replace(checkout.checkout_status(args.root), message=str(error))
         print(json.dumps(status.to_json(), ensure_ascii=False))
         return 1
     print(json.dumps(status.to_json(), ensure_ascii=False) if args.json else _text(status))
     return 0 if status.ok or args.action != "status" else 1
 
 
-def _act(args, upstream):
+def _act(args):
+    from robovlms_mobile import checkout
+
     if args.action == "status":
-        return upstream.checkout_status(args.root)
+        return checkout.checkout_status(args.root)
     if args.action == "fetch":
-        return upstream.fetch(args.root, args.source)
-    return {"patch": upstream.patch, "unpatch": upstream.unpatch}[args.action](args.root)
+        return checkout.fetch(args.root, args.source)
+    return {"patch": checkout.patch, "unpatch": checkout.unpatch}[args.action](args.root)
 
 
 def _text(status):

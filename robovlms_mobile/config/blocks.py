@@ -2,8 +2,8 @@
 
 from robovlms_mobile.config.access import as_json, blocks, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
-from robovlms_mobile.data.augment_values import AUGMENT_VALUES
-from robovlms_mobile.data.options import (
+from robovlms_mobile.data.augment.values import AUGMENT_VALUES
+from robovlms_mobile.data.names import (
     ACTION_DIMS,
     BALANCES,
     BLOCK_KEYS,

@@ -2,7 +2,7 @@
 
 from dataclasses import fields
 
-from robovlms_mobile.training.options import CheckpointOptions
+from robovlms_mobile.training.checkpoint_options import CheckpointOptions
 
 
 def _words(text):

@@ -7,10 +7,10 @@ from robovlms_mobile.config import keys
 from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
-from robovlms_mobile.data.options import closest
+from robovlms_mobile.data.names import closest
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.findings import Finding
-from robovlms_mobile.training.options import CheckpointOptions, check_strategy, wrong_values
+from robovlms_mobile.training.checkpoint_options import CheckpointOptions, check_strategy, wrong_values
 
 
 def lint(config, *, root=None, cuda=None):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robovlms_mobile.data.options import ACTION_DIMS
+from robovlms_mobile.data.names import ACTION_DIMS
 from robovlms_mobile.errors import ConfigError
 
 UPSTREAM_DIM = 7  # six arm dims and a gripper; upstream's loss and heads split there

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, fields
 
 from robovlms_mobile.data.actions import ActionSpace
-from robovlms_mobile.data.augment_values import AUGMENT_VALUES
-from robovlms_mobile.data.options import (
+from robovlms_mobile.data.augment.values import AUGMENT_VALUES
+from robovlms_mobile.data.names import (
     BALANCES,
     BLOCK_KEYS,
     COLOR_ORDERS,

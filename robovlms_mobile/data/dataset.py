@@ -10,16 +10,16 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
-from robovlms_mobile.data.augment_values import AUGMENT_VALUES
+from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.batch import Batch
 from robovlms_mobile.data.block import Block, action_space, parse_block
-from robovlms_mobile.data.division import copy_beside, divided
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.epoch import run_epoch
+from robovlms_mobile.data.frame_store.open import frames_folder, ready_store, wants_store
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
-from robovlms_mobile.data.ready import frames_folder, ready_store, wants_store
+from robovlms_mobile.data.split.division import copy_beside, divided
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.seeds import generator_of
@@ -90,7 +90,7 @@ class MobileVLAH5Dataset(Dataset):
                 return torch.from_numpy(self.store.planes(episode.name)[frames])
             except KeyError:
                 log.debug("%s is not in the frame store: decoded afresh", episode.name)
-        from robovlms_mobile.data.frames import read_frames
+        from robovlms_mobile.data.hdf5.frames import read_frames
 
         images = [Image.fromarray(frame) for frame in read_frames(episode, frames, self.block.color_order)]
         if self.transform is None:
@@ -171,7 +171,7 @@ class MobileVLAH5Dataset(Dataset):
 
     def _balanced(self, samples):
         """Repeat the windows with rare directions."""
-        from robovlms_mobile.data.balance import balanced_indices, chunk_directions
+        from robovlms_mobile.data.augment.balance import balanced_indices, chunk_directions
 
         found = []
         for episode, start in samples:
@@ -201,7 +201,7 @@ class MobileVLAH5Dataset(Dataset):
         log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
 
     def _report_mirror(self):
-        from robovlms_mobile.data.mirror import not_mirrored
+        from robovlms_mobile.data.augment.mirror import not_mirrored
 
         texts = {(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes}
         if kept := not_mirrored(texts):
@@ -226,7 +226,7 @@ def _augmentation(block, transform):
     asked = {name: getattr(block, name) for name in AUGMENT_VALUES}
     if asked == {name: getattr(Block, name) for name in AUGMENT_VALUES}:
         return None
-    from robovlms_mobile.data.augment import Augmentation
+    from robovlms_mobile.data.augment.augmentation import Augmentation
 
     augmentation = Augmentation(**asked)
     if transform is None and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):

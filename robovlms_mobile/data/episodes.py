@@ -49,7 +49,7 @@ class Notes:
 
     Attributes:
         size: (width, height) of a frame, pixels.
-        attributes: name → number or string, those of `data.examine.ATTRIBUTES` that the file has.
+        attributes: name → number or string, those of `data.hdf5.inspect.ATTRIBUTES` that the file has.
         events: `action_event_types`, strings, or None.
         unreadable: sentences about attributes and events that cannot be read.
     """
@@ -117,7 +117,7 @@ def load_episodes(paths, on_bad="stop", read=None):
 
 
 def read_episode(path):
-    """Read one file's structure and actions, not its pixels. Safe for any file: see `data.trial`.
+    """Read one file's structure and actions, not its pixels. Safe for any file: see `data.hdf5.sandbox`.
 
     Raises:
         DataError: naming the file and what is wrong: truncated, a key missing, shapes, dtypes, lengths, NaN, data kept
@@ -132,7 +132,7 @@ def read_with_notes(path):
     Raises:
         DataError: as `read_episode`. What the collector noted is never a reason.
     """
-    from robovlms_mobile.data.trial import examine_apart
+    from robovlms_mobile.data.hdf5.sandbox import examine_apart
 
     path = Path(path)
     seen = examine_apart(path)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from robovlms_mobile.config import load_config
-from robovlms_mobile.doctor import configuration, data, machine, model, output, packages, upstream
+from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, recorded
 from robovlms_mobile.errors import ConfigError, MobileError
 from robovlms_mobile.findings import Finding
 
@@ -17,11 +17,11 @@ MACHINE = (  # title → checks, each (name, function of a Subject that yields f
             ("Kosmos-2 in transformers", packages.kosmos),
         ),
     ),
-    ("RoboVLMs", (("checkout", upstream.checkout), ("plugin", upstream.plugin))),
+    ("RoboVLMs", (("checkout", checkout.checkout), ("plugin", checkout.plugin))),
 )
 RUN = (
     ("Config", (("config", configuration.content), ("packages the config needs", configuration.needed_packages))),
-    ("Data", (("episodes", data.episodes),)),
+    ("Data", (("episodes", recorded.episodes),)),
     ("Base model", (("base model", model.files),)),
     ("Output", (("output folders", output.folders), ("room for checkpoints", output.room))),
 )

@@ -3,7 +3,7 @@
 import robovlms.model.policy_head as upstream
 from torch.nn.functional import huber_loss
 
-from robovlms_mobile.model.compat import restore_gpt2_names
+from robovlms_mobile.model.transformers_names import restore_gpt2_names
 
 restore_gpt2_names()  # for the stock GPTDecoder as well
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from robovlms_mobile.data.similar import NEAR, similar_pairs
+from robovlms_mobile.data.split.near_duplicates import NEAR, similar_pairs
 
 NEAR_IF_SAME = 2 * NEAR  # grey levels up to which pictures count as alike where all actions are equal too
 

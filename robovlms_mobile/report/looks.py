@@ -3,8 +3,8 @@
 import numpy as np
 from PIL import Image
 
-from robovlms_mobile.data.frames import read_frames
-from robovlms_mobile.data.store import open_store
+from robovlms_mobile.data.frame_store.store import open_store
+from robovlms_mobile.data.hdf5.frames import read_frames
 
 WIDTH = 256  # pixels across a thumbnail; its height follows the camera's
 CELLS, CELL = 16, 14  # a signature's cells across, and pixels across a cell

@@ -2,7 +2,7 @@
 
 import base64
 
-from robovlms_mobile.data.similar import NEAR
+from robovlms_mobile.data.split.near_duplicates import NEAR
 from robovlms_mobile.report.directions import DIRECTIONS
 from robovlms_mobile.report.duplicates import NEAR_IF_SAME
 from robovlms_mobile.report.needs import spoken

@@ -114,7 +114,7 @@ def _augmented(sheet, settings):
         return None
     import torch
 
-    from robovlms_mobile.data.augment import Augmentation, augmentation_sheet
+    from robovlms_mobile.data.augment.augmentation import Augmentation, augmentation_sheet
 
     augmentation = Augmentation(**settings.augmentation)
     if not augmentation.active:

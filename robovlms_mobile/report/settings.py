@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from robovlms_mobile.data.augment_values import AUGMENT_VALUES
+from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.block import Block, parse_block
 from robovlms_mobile.options import mobile_blocks
 
@@ -12,7 +12,7 @@ class Settings:
     """How episodes are cut, split and read; see configs/README.md for each.
 
     Attributes:
-        augmentation: the block's options of `data.augment.Augmentation`; None without a config.
+        augmentation: the block's options of `data.augment.augmentation.Augmentation`; None without a config.
         frames_dir: where frame stores are kept, `mobile.frames.dir`.
     """
 

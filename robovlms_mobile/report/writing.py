@@ -10,8 +10,8 @@ from robovlms_mobile.files import replace_file
 from robovlms_mobile.report.drawings import draw
 from robovlms_mobile.report.facts import describe
 from robovlms_mobile.report.looks import Looks
+from robovlms_mobile.report.model_size import estimate
 from robovlms_mobile.report.page import render
-from robovlms_mobile.report.parameters import estimate
 from robovlms_mobile.report.pictures import pictures
 from robovlms_mobile.report.records import read_records
 from robovlms_mobile.report.settings import settings_of

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from robovlms_mobile.contract import contract
+from robovlms_mobile.adapters.card import model_card
+from robovlms_mobile.adapters.contract import contract
 from robovlms_mobile.errors import CheckpointError
-from robovlms_mobile.training.card import model_card
-from robovlms_mobile.training.folders import STATE
 from robovlms_mobile.training.ranking import BEST, Ranking, read_metrics
+from robovlms_mobile.training.resume.folders import STATE
+from robovlms_mobile.training.resume.state import keep_trainable, trainable_names
 from robovlms_mobile.training.saving import AdapterWriter, WholeFiles
-from robovlms_mobile.training.state import keep_trainable, trainable_names
 
 
 class AdapterCheckpoint(Checkpoint):

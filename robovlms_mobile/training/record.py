@@ -11,8 +11,8 @@ from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.errors import CheckoutError, CheckpointError
 from robovlms_mobile.files import recover, replace_file
-from robovlms_mobile.training.folders import RECORD
 from robovlms_mobile.training.parameters import count_parameters
+from robovlms_mobile.training.resume.folders import RECORD
 from robovlms_mobile.training.saving import REFUSALS, as_text, say_refused
 
 PACKAGES = ("robovlms-mobile", "torch", "lightning", "transformers", "peft", "h5py", "numpy", "safetensors")
@@ -136,7 +136,7 @@ def _checkout():
     """Return commit, state and patches of the checkout this process imported; None where git cannot be asked."""
     module = sys.modules["robovlms.train.base_trainer"]
     try:
-        from robovlms_mobile.upstream import checkout_status
+        from robovlms_mobile.checkout import checkout_status
 
         status = checkout_status(Path(module.__file__).parents[2])
     except (ImportError, CheckoutError, OSError):

@@ -5,15 +5,15 @@ from lightning.pytorch.callbacks import Callback
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.model.lora import has_lora
 from robovlms_mobile.options import is_mobile
+from robovlms_mobile.training.checkpoint_options import checkpoint_options
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
-from robovlms_mobile.training.continuity import Continuity
 from robovlms_mobile.training.curves import LossCurves
-from robovlms_mobile.training.epochs import EpochClock
 from robovlms_mobile.training.gradients import GradientGuard
 from robovlms_mobile.training.metrics import EpochLosses
-from robovlms_mobile.training.options import checkpoint_options
 from robovlms_mobile.training.parameters import ParameterTable
 from robovlms_mobile.training.record import RunRecord
+from robovlms_mobile.training.reproducible.epochs import EpochClock
+from robovlms_mobile.training.resume.continuity import Continuity
 
 
 class MobileRun(Callback):

@@ -7,14 +7,14 @@ import shutil
 
 import pytest
 import torch
-from adapter_folders import HEAD, adapted, change_json, kosmos, write_folder
 from safetensors.torch import load_file, save_file
+from support.adapter_folders import HEAD, adapted, change_json, kosmos, write_folder
 
 from robovlms_mobile.adapters.loading import load_into
 from robovlms_mobile.adapters.reading import check_base, read_adapters, read_state
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.model.lora import is_lora
-from robovlms_mobile.testing.tiny_vlm import make_tiny_vlm
+from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
 
 Q_PROJ = "text_model.model.layers.0.self_attn.q_proj"
 Q = f"base_model.model.{Q_PROJ}"
@@ -281,7 +281,7 @@ def test_a_tensor_that_the_model_has_under_two_names_is_loaded_by_either(written
 
 
 def test_a_model_without_lora_lacks_every_adapter(written, tiny_vlm):
-    from adapter_folders import Module
+    from support.adapter_folders import Module
 
     with pytest.raises(CheckpointError, match="24 tensors the model lacks"):
         load_into(Module(kosmos(tiny_vlm)), read_state(written))

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from support.checkouts import STANDIN
 
 from robovlms_mobile.bench import short_run
 from robovlms_mobile.cli.bench import format_checkpoint
 from robovlms_mobile.errors import MobileError
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "mobile_vla_lora.json"
-STANDIN = Path(__file__).resolve().parents[1] / "standin"
 PLACES = ("parent", "model_url", "model_path", "model_config", "model_load_source", "output_root", "log_root")
 PLACES += ("cache_root", "gpus", "num_nodes", "vision_resampler", "use_vision_resampler", "act_encoder")
 MEASURE = """

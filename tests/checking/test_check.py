@@ -11,7 +11,7 @@ from robovlms_mobile.checking.folder import check_folder
 from robovlms_mobile.cli import main
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.errors import DataError
-from robovlms_mobile.testing.episodes import write_episodes
+from robovlms_mobile.simulation.recordings import write_episodes
 
 
 @pytest.fixture

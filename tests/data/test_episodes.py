@@ -7,9 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from robovlms_mobile.data import trial
 from robovlms_mobile.data.episodes import find_episodes, load_episodes, read_episode
-from robovlms_mobile.data.frames import read_frames
+from robovlms_mobile.data.hdf5 import sandbox as trial
+from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.errors import DataError
 
 NAME = "episode_20251114_151440_1box_hori_right_core_medium.h5"

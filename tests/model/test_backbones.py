@@ -1,9 +1,9 @@
 """All seven backbones: LoRA where it belongs, upstream's behaviour where LoRA is off. On stand-in and real checkout."""
 
 import json
-from pathlib import Path
 
 import pytest
+from support.checkouts import SUPPORT
 
 NAMES = ("RoboFlamingo", "RoboKosMos", "RoboLLaVA", "RoboMoonDream", "RoboPaligemma", "RoboQwen", "RoboUform")
 
@@ -13,7 +13,7 @@ def trainable(upstream_root, run_python, tmp_path_factory):
     """Names of the trainable parameters by backbone and setup, from one process on this checkout."""
     folder = tmp_path_factory.mktemp("zoo")
     (folder / "config.json").write_text("{}")
-    zoo = Path(__file__).with_name("zoo.py")
+    zoo = SUPPORT / "zoo.py"
     done = run_python([zoo, upstream_root, folder], cwd=folder)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

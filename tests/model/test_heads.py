@@ -1,16 +1,16 @@
 """The heads' loss looks at real dims only; layers and outputs are upstream's. On stand-in and real checkout."""
 
 import json
-from pathlib import Path
 
 import pytest
+from support.checkouts import SUPPORT
 
 HEADS = ("FC", "GPT", "LSTM")
 
 
 @pytest.fixture(scope="module")
 def seen(upstream_root, run_python):
-    done = run_python([Path(__file__).with_name("probe_heads.py"), upstream_root], cwd=upstream_root)
+    done = run_python([SUPPORT / "probe_heads.py", upstream_root], cwd=upstream_root)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

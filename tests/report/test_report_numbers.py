@@ -7,17 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.division import manifest_path
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.manifest import Manifest, save
+from robovlms_mobile.data.split.division import manifest_path
+from robovlms_mobile.data.split.manifest import Manifest, save
 from robovlms_mobile.report.baselines import measure
 from robovlms_mobile.report.directions import DIRECTIONS, by_frame, change_rate, directions, histogram, letters
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.facts import describe
 from robovlms_mobile.report.needs import grid, needs, spoken
-from robovlms_mobile.report.paths import integrate
 from robovlms_mobile.report.records import NOMINAL_STEP, SCENARIOS, UNKNOWN, Record, read_record, read_records
 from robovlms_mobile.report.settings import Settings, settings_of
+from robovlms_mobile.report.trajectories import integrate
 
 SPEED = 1.15
 SIGNS = {direction.key[0]: direction.signs for direction in DIRECTIONS[:-1]} | {".": (0, 0)}

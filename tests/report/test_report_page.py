@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.cli import data_report
-from robovlms_mobile.data.build import build
-from robovlms_mobile.data.store import open_store
+from robovlms_mobile.data.frame_store.build import build
+from robovlms_mobile.data.frame_store.store import open_store
 from robovlms_mobile.errors import DataError, MobileError
 from robovlms_mobile.report.looks import Looks
 from robovlms_mobile.report.pictures import sample
@@ -147,7 +147,7 @@ def test_the_sheet_is_spread_over_scenarios(episodes):
 
 
 def test_one_short_episode_makes_a_page_too_and_leaves_no_picture_of_an_older_one(tmp_path):
-    from robovlms_mobile.testing.episodes import write_episodes
+    from robovlms_mobile.simulation.recordings import write_episodes
 
     write_episodes(tmp_path, episodes=1, frames=1, size=(32, 18))
     old, users = tmp_path / "out" / "near_duplicates.png", tmp_path / "out" / "mine.png"

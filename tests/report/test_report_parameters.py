@@ -7,7 +7,7 @@ import torch
 
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
-from robovlms_mobile.report.parameters import MLP, estimate
+from robovlms_mobile.report.model_size import MLP, estimate
 
 
 def config(folder, targets="text", **head):

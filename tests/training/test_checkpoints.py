@@ -9,12 +9,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 
 from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.training.checkpoint_options import CheckpointOptions
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
 from robovlms_mobile.training.curves import gap, write_csv, write_png
 from robovlms_mobile.training.metrics import EpochLosses
-from robovlms_mobile.training.options import CheckpointOptions
 from robovlms_mobile.training.ranking import Ranking
-from robovlms_mobile.training.state import check_tensors, compare, compare_data, keep_trainable, refuse, settings
+from robovlms_mobile.training.resume.state import check_tensors, compare, compare_data, keep_trainable, refuse, settings
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from runs import TRAIN, losses, run_folder, write_package
+from support.runs import TRAIN, losses, run_folder, write_package
 
 pytestmark = pytest.mark.heavy
 FULL = '''

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import git
-from runs import TRAIN, losses, run_folder, write_package
 from safetensors.torch import load_file
+from support.processes import git
+from support.runs import TRAIN, losses, run_folder, write_package
 
 
 @pytest.fixture(scope="module")

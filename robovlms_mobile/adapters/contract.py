@@ -1,0 +1,41 @@
+"""What the robot must know to use adapters: units, axes, ranges, colours, resize, prompt, base model."""
+
+from robovlms_mobile.data.actions import ActionSpace
+from robovlms_mobile.data.block import Block, action_space
+from robovlms_mobile.options import mobile_blocks, real_dims
+
+UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
+
+
+def contract(configs, base_fingerprint=None):
+    """Return the contract of a run: a dict of primitives, read from its config.
+
+    `action.low` and `action.high` are what −1 and +1 of the head mean; `action.dims` says which of the seven outputs is
+    which axis, the rest is padding. `base_fingerprint` is of the base model, see `adapters.fingerprint`.
+    """
+    block = next(iter(mobile_blocks(configs)), {})
+    dims = real_dims(configs)
+    space: ActionSpace = action_space(configs, dims)
+    low, high = space.bounds
+    return {
+        "action": {
+            "dims": list(dims),
+            "units": {dim: UNITS[dim] for dim in dims},
+            "low": low,
+            "high": high,
+            "chunk": configs["fwd_pred_next_n"],
+            "shift_first": block.get("shift_first", Block.shift_first),
+        },
+        "image": {
+            "size": configs["image_size"],
+            "resize": "bicubic, the whole frame squeezed to a square",
+            "color_order": block.get("color_order", Block.color_order),
+            "window": configs["window_size"],
+        },
+        "prompt": configs["tokenizer"].get("tokenizer_type") or configs["model"],
+        "instruction": block.get("instruction"),
+        "robovlm_name": configs["robovlm_name"],
+        "act_head": configs["act_head"],
+        "base_model": configs["vlm"]["pretrained_model_name_or_path"],
+        "base_fingerprint": base_fingerprint,
+    }

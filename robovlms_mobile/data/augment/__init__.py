@@ -1,0 +1,1 @@
+"""Variations of training windows: augmentation, mirroring, balance."""

@@ -1,0 +1,1 @@
+"""Frames decoded once, kept in memory-mapped files."""

@@ -1,0 +1,171 @@
+"""Build a frame store: decode what is missing or changed, on all cores, one builder at a time, safe to kill."""
+
+import base64
+import hashlib
+import io
+import os
+import tempfile
+import warnings
+import zlib
+from concurrent.futures import ThreadPoolExecutor, as_completed
+
+import numpy as np
+from PIL import Image
+
+from robovlms_mobile.data.episodes import read_episode
+from robovlms_mobile.data.frame_store.store import INDEX, Entry
+from robovlms_mobile.data.hdf5.frames import all_planes
+from robovlms_mobile.errors import DataError
+from robovlms_mobile.files import flush
+
+LOCK = "build.lock"
+
+
+def build(store, paths, progress=None, workers=None):
+    """Decode every episode of `paths` that `store` has not got as it is now.
+
+    Another builder of the same store is waited for, and what it built is used. Killed at any point, the next build
+    goes on after the last episode that was finished. A file that cannot be decoded is left out: reading it says why.
+
+    Args:
+        progress: called as `progress(done, total)` after each episode.
+        workers: processes; by default one a core.
+
+    Raises:
+        OSError: the store's folder cannot be written or the disk is full; what is finished stays usable.
+    """
+    import filelock
+
+    if all(map(store.has, paths)):
+        return
+    store.folder.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(store.folder / LOCK):
+        store.reload()
+        missing = [path for path in paths if not store.has(path)]
+        with open(store.folder / INDEX, "a+b") as index:
+            _end_torn_line(index)
+            for done, entry in enumerate(_decoded(store, missing, workers), 1):
+                if entry:
+                    index.write(entry.to_line().encode())
+                    index.flush()
+                    os.fsync(index.fileno())
+                if progress:
+                    progress(done, len(missing))
+        store.reload()
+        _sweep(store)
+
+
+def build_or_warn(store, paths, progress=None):
+    """`build`, where a disk that is full or read-only is one warning and not the end of the run."""
+    try:
+        build(store, paths, progress)
+    except OSError as error:
+        warnings.warn(
+            f"The frame store in {store.folder} cannot be written ({error.strerror or error}); frames it lacks are "
+            'decoded each time they are read. Free some room, or set "mobile": {"frames": {"dir": …}} in the config.',
+            stacklevel=2,
+        )
+        store.reload()
+
+
+def _decoded(store, paths, workers):
+    """Yield an Entry, or None for an episode that cannot be decoded, for each path as it is done."""
+    jobs = [(path, store.folder, store.size, store.color_order, store.entries.get(path.name)) for path in paths]
+    count = max(1, min(workers or os.cpu_count() or 1, len(jobs)))
+    with ThreadPoolExecutor(count) as pool:  # inflating, resizing, hashing and writing all let go of the GIL
+        try:
+            for future in as_completed([pool.submit(_decode, job) for job in jobs]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _decode(job):
+    path, folder, size, color_order, known = job
+    before = os.stat(path)
+    digest = file_digest(path)
+    stamp = {"name": path.name, "size": before.st_size, "mtime_ns": before.st_mtime_ns, "digest": digest}
+    if known and known.digest == digest and _is_whole(folder / known.file, known):
+        return Entry(**{**known.__dict__, **stamp})  # touched, not changed
+    try:
+        episode = read_episode(path)
+        frames = resized(episode, size, color_order)
+    except DataError:
+        return None
+    name = f"{path.stem}-{digest}.npy"
+    _write(folder / name, frames)
+    return Entry(
+        **stamp,
+        file=name,
+        bytes=(folder / name).stat().st_size,
+        crc=zlib.crc32(frames),
+        length=episode.length,
+        images_key=episode.images_key,
+        instruction=episode.instruction,
+        scenario=episode.scenario,
+        actions=base64.b64encode(episode.actions.astype(np.float32).tobytes()).decode(),
+    )
+
+
+def resized(episode, size, color_order):
+    """Decode and resize a whole episode: (T, 3, size, size) uint8 RGB, as `data.images` resizes single frames.
+
+    Raises:
+        DataError: the pixels cannot be decoded; names the file.
+    """
+    planes = all_planes(episode)  # (3, T, H, W)
+    out = np.empty((planes.shape[1], 3, size, size), np.uint8)
+    for colour, plane in enumerate(planes[::-1] if color_order == "bgr" else planes):
+        for t, image in enumerate(plane):
+            out[t, colour] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+    return out
+
+
+def file_digest(path):
+    """Return blake2b of a file's bytes, 16 bytes as hex."""
+    digest = hashlib.blake2b(digest_size=16)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _is_whole(path, entry):
+    try:
+        return zlib.crc32(np.load(path, mmap_mode="r")) == entry.crc
+    except (OSError, ValueError, EOFError):
+        return False
+
+
+def _write(path, frames):
+    """Write beside the place, flush, rename: a file of that name is always whole."""
+    content = io.BytesIO()
+    np.save(content, frames)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    flush(path.parent)
+
+
+def _end_torn_line(index):
+    """A builder killed in the middle of a line left no newline: end it, so that it spoils only itself."""
+    index.seek(0, os.SEEK_END)
+    if index.tell():
+        index.seek(-1, os.SEEK_END)
+        if index.read(1) != b"\n":
+            index.write(b"\n")
+
+
+def _sweep(store):
+    """Remove decoded files that no entry names, and what killed builders left half written."""
+    kept = {entry.file for entry in store.entries.values()} | {INDEX, LOCK}
+    for path in store.folder.iterdir():
+        if path.name not in kept:
+            path.unlink(missing_ok=True)

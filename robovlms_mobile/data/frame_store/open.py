@@ -1,0 +1,70 @@
+"""Have a data folder's frame store ready before training: built by one process, waited for by the others."""
+
+import shutil
+from contextlib import contextmanager
+
+from robovlms_mobile.data.frame_store.store import open_store, place_of
+from robovlms_mobile.errors import ConfigError
+
+MODES = ("auto", "off")
+
+
+def wants_store(mobile):
+    """True unless the config says `"mobile": {"frames": {"store": "off"}}`.
+
+    Raises:
+        ConfigError: another value.
+    """
+    mode = (mobile.get("frames") or {}).get("store", "auto")
+    if mode not in MODES:
+        raise ConfigError(f"mobile.frames.store is {mode!r}, expected one of {list(MODES)}.")
+    return mode == "auto"
+
+
+def frames_folder(mobile):
+    """Return `mobile.frames.dir`, or None."""
+    return (mobile.get("frames") or {}).get("dir")
+
+
+def ready_store(block, paths, transform):
+    """Return the frame store of a dataset block, built as far as the files and the disk allow.
+
+    Args:
+        block: a `Block`.
+        paths: every episode file of the block.
+        transform: the run's `ImageTransform`: its size and options.
+    """
+    store = open_store(block.data_dir, transform.size, block.color_order, frames_folder(transform.options))
+    if not all(map(store.has, paths)):
+        from robovlms_mobile.data.frame_store.build import build_or_warn
+
+        with progress_bar() as progress:
+            build_or_warn(store, paths, progress)
+    return store
+
+
+def drop_stores(data_dir, folder=None):
+    """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
+    dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
+    for store in dropped:
+        shutil.rmtree(store)
+    return [str(store) for store in dropped]
+
+
+@contextmanager
+def progress_bar():
+    """Yield a `progress(done, total)` that shows a bar with the time left once there is something to decode."""
+    bars = []
+
+    def progress(done, total):
+        if not bars:
+            from tqdm import tqdm
+
+            bars.append(tqdm(total=total, unit="episode", desc="decoding frames, once"))
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars:
+            bar.close()

@@ -1,0 +1,190 @@
+"""Decoded frames on disk, resized once: an index and one `.npy` an episode, mapped into memory when read.
+
+Whatever is in doubt (another version, a truncated file, a checksum that fails, a source that changed) counts as not
+there; pixels that are not there are decoded afresh, so a store can be slow but never wrong.
+"""
+
+import base64
+import json
+import mmap
+import os
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import PIL
+
+from robovlms_mobile.data.episodes import Episode, read_episode
+
+FORMAT = 1
+HIDDEN = ".robovlms-mobile"
+INDEX = "index.jsonl"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One episode in the index: its source as it was, its decoded file, and what `Episode` holds."""
+
+    name: str
+    size: int
+    mtime_ns: int
+    digest: str
+    file: str
+    bytes: int
+    crc: int
+    length: int
+    images_key: str
+    instruction: str | None
+    scenario: str | None
+    actions: str  # float32, base64
+
+    def to_line(self):
+        """Return the entry as a line of the index, with its own checksum in front."""
+        text = json.dumps(self.__dict__, ensure_ascii=False)
+        return f"{zlib.crc32(text.encode()):08x} {text}\n"
+
+    def episode(self, folder):
+        """Return the `Episode`, without opening its file."""
+        actions = np.frombuffer(base64.b64decode(self.actions), np.float32).reshape(self.length, -1)
+        return Episode(Path(folder) / self.name, self.images_key, self.length, actions, self.instruction, self.scenario)
+
+
+@dataclass
+class FrameStore:
+    """Read side of a store; `data.frame_store.build` writes it.
+
+    Attributes:
+        source: the folder of the episode files.
+        folder: the store's own folder.
+        size: frames are (size, size).
+        color_order: how the source stores colours; the store's own are RGB.
+        entries: name → Entry, the last one of each name that the index holds.
+    """
+
+    source: Path
+    folder: Path
+    size: int
+    color_order: str
+    entries: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.reload()
+
+    def __getstate__(self):
+        return {key: value for key, value in self.__dict__.items() if key not in ("_checked", "_maps", "_number")}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+        self.reload()
+
+    def reload(self):
+        """Read the index again; lines that are torn or damaged count as not there."""
+        self.entries = read_index(self.folder / INDEX)
+        self._number = {name: number for number, name in enumerate(self.entries)}
+        self._checked = mmap.mmap(-1, len(self.entries) + 1)  # shared with forked workers: one check an episode and run
+        self._maps = {}
+
+    def has(self, path):
+        """True when the episode is decoded, its source unchanged since, and its decoded file of the right size."""
+        entry = self.entries.get(Path(path).name)
+        if entry is None:
+            return False
+        try:
+            source, decoded = os.stat(path), os.stat(self.folder / entry.file)
+        except OSError:
+            return False
+        same = (source.st_size, source.st_mtime_ns) == (entry.size, entry.mtime_ns)
+        return same and decoded.st_size == entry.bytes
+
+    def read(self, path):
+        """Return the `Episode` at `path`: from the index where it is built, else as `read_episode` does."""
+        return self.entries[path.name].episode(path.parent) if self.has(path) else read_episode(path)
+
+    def frames(self, name):
+        """Return an episode's frames as pictures, (T, size, size, 3) uint8 RGB; see `planes`."""
+        return np.moveaxis(self.planes(name), 1, -1)
+
+    def bytes(self):
+        """Return how much the decoded frames take on the disk."""
+        return sum(path.stat().st_size for path in self.folder.glob("*.npy"))
+
+    def planes(self, name):
+        """Return an episode's frames, (T, 3, size, size) uint8 RGB, mapped from the disk.
+
+        Raises:
+            KeyError: not built, or what is there fails its checksum; the damaged file is then removed.
+        """
+        if name not in self._maps:
+            if len(self._maps) >= 128:
+                self._maps.clear()
+            self._maps[name] = self._map(self.entries[name])
+        return self._maps[name]
+
+    def signature(self, name):
+        """Return grey thumbnails of the first, middle and last frame, (3, 16, 16) uint8, to find near-duplicates."""
+        frames = self.planes(name)
+        three = frames[[0, len(frames) // 2, len(frames) - 1]].mean(1)  # (3, size, size)
+        cells = np.array_split(np.arange(self.size), 16)
+        rows = np.stack([three[:, cell].mean(1) for cell in cells], 1)  # (3, 16, size)
+        return np.stack([rows[:, :, cell].mean(2) for cell in cells], 2).round().astype(np.uint8)
+
+    def _map(self, entry):
+        path = self.folder / entry.file
+        number = self._number[entry.name]
+        try:
+            frames = np.load(path, mmap_mode="r")
+            whole = frames.shape == (entry.length, 3, self.size, self.size) and frames.dtype == np.uint8
+            if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
+                raise ValueError("other frames than the index says")
+        except (OSError, ValueError, EOFError) as error:
+            path.unlink(missing_ok=True)  # so that the next build makes it anew
+            raise KeyError(entry.name) from error
+        self._checked[number] = 1
+        return frames
+
+
+def read_index(path):
+    """Return the entries of an index file, name → Entry; {} when there is none."""
+    entries = {}
+    try:
+        lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return entries
+    for line in lines:
+        crc, _, text = line.partition(" ")
+        if crc == f"{zlib.crc32(text.encode()):08x}":
+            entry = Entry(**json.loads(text))
+            entries[entry.name] = entry
+    return entries
+
+
+def variant(size, color_order):
+    """Return the name of a store's folder: all that its pixels depend on besides the source."""
+    return f"frames-v{FORMAT}-{size}-bicubic-{color_order}-pillow{PIL.__version__}"
+
+
+def open_store(data_dir, image_size=224, color_order="rgb", folder=None):
+    """Open the store of a data folder, which may be empty or absent; builds nothing.
+
+    Args:
+        data_dir: folder of the episode files.
+        folder: where stores are kept; by default beside the data, or in the user's cache where that is read-only.
+    """
+    place = place_of(data_dir, folder)
+    return FrameStore(Path(data_dir), place / variant(image_size, color_order), image_size, color_order)
+
+
+def place_of(data_dir, folder=None):
+    """Return where what belongs to a data folder is kept.
+
+    That is `DATA_DIR/.robovlms-mobile`; or a part of that data's own in `folder`, or, where the data is read-only, in
+    the user's cache.
+    """
+    beside = Path(data_dir) / HIDDEN
+    if folder is None and os.access(beside if beside.exists() else data_dir, os.W_OK):
+        return beside
+    import platformdirs
+
+    own = f"{zlib.crc32(os.fsencode(os.path.realpath(data_dir))):08x}-{Path(data_dir).resolve().name}"
+    return Path(folder or platformdirs.user_cache_dir("robovlms-mobile")) / own

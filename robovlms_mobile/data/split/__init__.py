@@ -1,0 +1,1 @@
+"""Which episodes train and which validate."""

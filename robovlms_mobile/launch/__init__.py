@@ -1,0 +1,1 @@
+"""What is done to this process before upstream runs."""

@@ -1,0 +1,81 @@
+"""What a config says of keeping: `mobile.checkpoints`, and strategies under which nothing could be kept. No torch."""
+
+from dataclasses import dataclass, fields
+
+from robovlms_mobile.data.names import check_keys
+from robovlms_mobile.errors import ConfigError
+
+DTYPES = ("fp32", "fp16", "bf16")
+MODES = ("min", "max")
+SHARDED = ("fsdp", "deepspeed")
+
+
+@dataclass(frozen=True)
+class CheckpointOptions:
+    """What is kept of a run, and when.
+
+    Attributes:
+        monitor: the logged metric `best` goes by; None: `val_loss`, or `train_loss` in a run without validation.
+        mode: "min" when less is better, "max" when more is.
+        every_n_epochs: period of the adapter folders `epoch-0010`, `epoch-0020`, …
+        every_n_steps: also write `last.ckpt` every so many optimizer steps; None: after each epoch only.
+        keep: how many of the best epochs have a folder. With more than one each is `best-epoch-0007` besides `best`.
+        dtype: of the tensors in adapter folders; `last.ckpt` is always as trained.
+    """
+
+    monitor: str | None = None
+    mode: str = "min"
+    every_n_epochs: int = 10
+    every_n_steps: int | None = None
+    keep: int = 1
+    dtype: str = "fp32"
+
+
+def checkpoint_options(configs):
+    """Return the `CheckpointOptions` of a config.
+
+    Raises:
+        ConfigError: unknown keys or values, all of them named.
+    """
+    given = (configs.get("mobile") or {}).get("checkpoints") or {}
+    check_keys(given, [field.name for field in fields(CheckpointOptions)], "mobile.checkpoints")
+    options = CheckpointOptions(**given)
+    wrong = [f"{name} is {getattr(options, name)!r}, expected {what}" for name, what in wrong_values(given)]
+    if wrong:
+        raise ConfigError("mobile.checkpoints: " + "; ".join(wrong) + ".")
+    return options
+
+
+def check_strategy(config):
+    """Raise ConfigError for a run of ours with a strategy under which no rank has the adapters whole."""
+    from robovlms_mobile.options import is_mobile  # with numpy, which a lint can do without until it runs
+
+    trainer = config.get("trainer")
+    strategy = trainer.get("strategy") if isinstance(trainer, dict) else None
+    name = strategy if isinstance(strategy, str) else type(strategy).__name__
+    if is_mobile(config) and name.lower().startswith(SHARDED):
+        raise ConfigError(
+            f"trainer.strategy is {name}, which shards the model and writes checkpoints of its own format: no rank has "
+            'the adapters whole. They are small and the rest is frozen: set it to "ddp" (several GPUs) or "auto".'
+        )
+
+
+def wrong_values(given):
+    """Yield (key, what is expected) for each value of a `mobile.checkpoints` object that cannot be."""
+    for name, (fits, what) in VALUES.items():
+        if name in given and not fits(given[name]):
+            yield name, what
+
+
+def _positive(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+VALUES = {
+    "monitor": (lambda value: value is None or (isinstance(value, str) and value), "the name of a logged metric"),
+    "mode": (lambda value: value in MODES, f"one of {list(MODES)}"),
+    "every_n_epochs": (_positive, "a whole number > 0"),
+    "every_n_steps": (lambda value: value is None or _positive(value), "a whole number > 0, or null"),
+    "keep": (_positive, "a whole number > 0"),
+    "dtype": (lambda value: value in DTYPES, f"one of {list(DTYPES)}"),
+}

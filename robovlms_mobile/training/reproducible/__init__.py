@@ -1,0 +1,1 @@
+"""Data order and random numbers that depend on seed, epoch and batch alone."""

@@ -1,0 +1,81 @@
+"""A resumed run is the run it resumes: same settings, base model, data, and the same loss on the same batch."""
+
+from lightning.pytorch.callbacks import Callback
+
+from robovlms_mobile.adapters.fingerprint import adapted_weights, fingerprint, stored_fingerprint
+from robovlms_mobile.errors import ModelError
+from robovlms_mobile.training.resume import probe_batch, state
+
+SIDES = ("training", "validation")
+
+
+class Continuity(Callback):
+    """Puts into each checkpoint what tells its run from others, and compares on resume, before anything is trained.
+
+    Raises (on resume):
+        CheckpointError: with a table of everything that differs.
+    """
+
+    def __init__(self):
+        self._batch = None  # the probe
+        self._resumed = {}
+        self.base = None  # fingerprint of the base model
+
+    def setup(self, trainer, pl_module, stage):
+        self.base = base_fingerprint(pl_module.configs, pl_module.model.backbone)
+        pl_module.on_load_checkpoint = lambda checkpoint: self._check_model(pl_module, checkpoint)
+
+    def on_train_start(self, trainer, pl_module):
+        saved, self._resumed = self._resumed, {}
+        rows = state.compare_data(saved.get("data", {}), data_of(trainer))
+        self._batch = saved.get("probe", {}).get("batch")
+        if self._batch is not None:
+            now = probe_batch.measure(trainer, pl_module, self._batch)
+            if not probe_batch.agree(saved["probe"], now):
+                rows.append(("loss of the probe batch", saved["probe"]["loss"], now["loss"]))
+        state.refuse(rows)
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if self._batch is None:
+            self._batch = probe_batch.portable(batch)
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+        checkpoint[state.KEY] = {
+            "settings": state.settings(pl_module.configs),
+            "base": self.base,
+            "data": data_of(trainer),
+        }
+        if self._batch is not None:
+            measured = probe_batch.measure(trainer, pl_module, self._batch)
+            checkpoint[state.KEY]["probe"] = {**measured, "batch": self._batch}
+
+    def _check_model(self, pl_module, checkpoint):
+        self._resumed = checkpoint.get(state.KEY, {})  # a checkpoint of version 0.0 has none
+        rows = []
+        if self._resumed:
+            rows = state.compare(self._resumed["settings"], state.settings(pl_module.configs))
+            rows += state.compare({"base model": self._resumed["base"]}, {"base model": self.base})
+        state.refuse(rows, state.check_tensors(pl_module, checkpoint))
+
+
+def base_fingerprint(configs, backbone):
+    """Return the fingerprint of a run's base model: of its files, or of what was loaded where those have other names.
+
+    To be called before anything is trained.
+    """
+    weights = adapted_weights(backbone)
+    try:
+        return stored_fingerprint(configs["vlm"]["pretrained_model_name_or_path"], [name for name, _ in weights])
+    except ModelError:  # a name on the hub, a pickle, or files that a newer transformers renames while it loads them
+        return fingerprint(weights)
+
+
+def data_of(trainer):
+    """Return the episodes a run sees: "training" and "validation" → {file name: digest}; {} for other datasets."""
+    found = {}
+    for side, loaders in zip(SIDES, (trainer.train_dataloader, trainer.val_dataloaders), strict=True):
+        loaders = loaders if isinstance(loaders, (list, tuple)) else [loaders]
+        contents = [getattr(getattr(loader, "dataset", None), "content", None) for loader in loaders]
+        if None not in contents:
+            found[side] = {name: digest for content in contents for name, digest in content.items()}
+    return found

@@ -1,0 +1,59 @@
+"""The package's own patches on a copy of the real checkout, where there is one."""
+
+import shutil
+
+import pytest
+from support.fake_checkout import git, is_clean, snapshot
+
+from robovlms_mobile import checkout as upstream
+from robovlms_mobile.checkout.series import blob_id
+
+SERIES = upstream.Series.load()
+
+
+@pytest.fixture
+def copy(real_root, tmp_path):
+    """A clone of the real checkout, at the commit it is at."""
+    git(tmp_path, "clone", "--quiet", str(real_root), "RoboVLMs")
+    return tmp_path / "RoboVLMs"
+
+
+def test_patch_and_unpatch_leave_the_real_tree_byte_identical(copy):
+    before, status = snapshot(copy), upstream.checkout_status(copy)
+    assert status.state == ("pristine" if status.commit == SERIES.commit else "other commit")
+    assert upstream.patch(copy).patched
+    changed = {name for name, content in snapshot(copy).items() if before.get(name) != content}
+    assert changed == {patch.file for patch in status.patches if patch.state == "missing"}
+    assert "already applied" in upstream.patch(copy).message
+    assert upstream.unpatch(copy).state == status.state
+    assert snapshot(copy) == before
+    assert is_clean(copy)
+
+
+def test_the_patched_files_do_what_the_patches_say(copy):
+    upstream.patch(copy)
+    loader = (copy / SERIES.patches[0].file).read_text()
+    compile(loader, "robovlms/__init__.py", "exec")
+    assert 'group="robovlms.plugins"' in loader
+    reader = (copy / SERIES.patches[1].file).read_text()
+    assert "turtle" not in reader
+    assert "\nimport pandas as pd\n" in reader
+
+
+def test_the_real_files_without_git_work_too(copy):
+    shutil.rmtree(copy / ".git")
+    before = snapshot(copy)
+    assert upstream.patch(copy).patched
+    upstream.unpatch(copy)
+    assert snapshot(copy) == before
+
+
+def test_the_first_patch_loads_every_plugin_of_the_group(tmp_path):
+    """The patched `robovlms/__init__.py` needs nothing of upstream, so this runs on any machine."""
+    loader = SERIES.patches[0].rewrite(b"")
+    assert blob_id(loader) == SERIES.patches[0].after
+    calls = []
+    entry = type("Entry", (), {"load": lambda self: lambda: calls.append("loaded")})
+    source = loader.decode().replace("from importlib.metadata import entry_points as _entry_points", "")
+    exec(source, {"_entry_points": lambda group: [entry(), entry()] if group == "robovlms.plugins" else []})
+    assert calls == ["loaded", "loaded"]

@@ -1,0 +1,426 @@
+"""The config: loaded as upstream loads it, and every fault named at once."""
+
+import inspect
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from robovlms_mobile.config import MOBILE_KEYS, lint, load_config
+from robovlms_mobile.config.keys import FROM_ABOVE, TRAINER_KEYS
+from robovlms_mobile.data.names import BLOCK_KEYS, check_keys
+from robovlms_mobile.errors import ConfigError
+
+CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
+
+
+@pytest.fixture
+def config(make_config, tmp_path):
+    """Factory: a faultless config with the keywords merged in, a dict; its model folder exists."""
+    folder = tmp_path / "vlm"
+    folder.mkdir()
+    vlm = {"pretrained_model_name_or_path": str(folder)}
+    dataset = {"data_dir": str(tmp_path)}
+
+    def make(**overrides):
+        blocks = {"tokenizer": vlm, "vlm": vlm, "train_dataset": dataset, "val_dataset": dataset}
+        for name, value in blocks.items():
+            overrides[name] = {**value, **overrides.get(name, {})}
+        return load_config(make_config(**{"model_path": str(folder), **overrides}))
+
+    return make
+
+
+def found(config, **options):
+    """Return {where: (level, what and fix)} of a config's findings."""
+    return {each.where: (each.level, f"{each.what} | {each.fix}") for each in lint(config, **options)}
+
+
+def write(path, text):
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return path
+
+
+def test_importing_it_loads_nothing_heavy():
+    code = "import sys, robovlms_mobile.config; print([m for m in ('torch', 'numpy', 'h5py') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+class TestLoad:
+    def test_children_update_parents_deeply(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write(tmp_path / "base.json", {"a": {"x": 1, "y": 2}, "b": [1, 2], "c": None})
+        write(tmp_path / "middle.json", {"parent": "base.json", "a": {"y": 3}, "b": [9]})
+        child = write(tmp_path / "child.json", {"parent": "middle.json", "a": {"z": 4}})
+        assert load_config(child) == {"a": {"x": 1, "y": 3, "z": 4}, "b": [9], "c": None, "parent": "middle.json"}
+
+    def test_the_parent_is_relative_to_the_working_directory_not_to_the_file(self, tmp_path, monkeypatch):
+        (tmp_path / "configs").mkdir()
+        write(tmp_path / "configs/base.json", {"a": 1})
+        child = write(tmp_path / "configs/child.json", {"parent": "configs/base.json"})
+        monkeypatch.chdir(tmp_path)
+        assert load_config(child)["a"] == 1
+        monkeypatch.chdir(tmp_path / "configs")
+        with pytest.raises(
+            ConfigError, match=r"configs/base\.json, the \"parent\" of .*child\.json: No such file.*seen from"
+        ):
+            load_config(child)
+
+    def test_equals_what_upstream_makes_of_it(self, upstream_root, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write(tmp_path / "base.json", {"a": {"x": {"deep": 1}, "y": [1]}, "b": 1})
+        child = write(
+            tmp_path / "child.json", {"parent": "base.json", "a": {"x": {"deep": 2, "new": {}}}, "b": {"c": 1}}
+        )
+        child_ok = write(
+            tmp_path / "ok.json", {"parent": "base.json", "a": {"x": {"deep": 2, "new": {}}}, "n": {"c": 1}}
+        )
+        upstream = functions_of(upstream_root / "main.py", "deep_update", "load_config")
+        assert load_config(child_ok) == upstream["load_config"](child_ok)
+        with pytest.raises((AssertionError, TypeError)):
+            upstream["load_config"](child)
+        with pytest.raises(ConfigError, match='"b" is an object here and 1 in'):
+            load_config(child)
+
+    def test_a_loop_of_parents_is_named(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        write(tmp_path / "a.json", {"parent": "b.json"})
+        write(tmp_path / "b.json", {"parent": "a.json"})
+        with pytest.raises(ConfigError, match=r"loop: a\.json → b\.json → a\.json"):
+            load_config("a.json")
+
+    @pytest.mark.parametrize(
+        ("text", "place", "why"),
+        [
+            ('{\n  "a": 1, // one\n  "b": 2\n}', "line 2, column 11", "no comments"),
+            ('{\n  # one\n  "b": 2\n}', "line 2, column 3", "no comments"),
+            ('{"a": 1 /* one */}', "line 1, column 9", "no comments"),
+            ('{\n  "a": 1,\n}', "line 2, column 9", "comma before a closing bracket"),
+            ('{"a": [1, 2, ]}', "line 1, column 12", "comma before a closing bracket"),
+            ("{'a': 1}", "line 1, column 2", "double quotes"),
+            ('{"a": True}', "line 1, column 7", "true, false and null"),
+            ('{"a": 1\n "b": 2}', "line 2, column 2", "delimiter"),
+            ('{"a": {"b": 1}', "line 1, column 15", "not closed"),
+            ("", "line 1, column 1", "ends early"),
+            ("\ufeff{}", "line 1, column 1", "byte order mark"),
+        ],
+    )
+    def test_bad_json_is_placed_and_explained(self, tmp_path, text, place, why):
+        with pytest.raises(ConfigError) as caught:
+            load_config(write(tmp_path / "c.json", text))
+        assert place in str(caught.value) and why in str(caught.value) and "c.json" in str(caught.value)
+
+    def test_a_key_twice_in_one_object_is_named(self, tmp_path):
+        path = write(tmp_path / "c.json", '{"a": {"lr": 1, "lr": 2}}')
+        with pytest.raises(ConfigError, match='"lr" more than once'):
+            load_config(path)
+
+    @pytest.mark.parametrize("content", [b"[1]", b"\xff\xfe"])
+    def test_what_is_no_object_or_no_text_is_an_error(self, tmp_path, content):
+        (tmp_path / "c.json").write_bytes(content)
+        with pytest.raises(ConfigError, match=r"expected an object|not UTF-8"):
+            load_config(tmp_path / "c.json")
+
+    def test_a_missing_file_is_an_error(self, tmp_path):
+        with pytest.raises(ConfigError, match="No such file"):
+            load_config(tmp_path / "absent.json")
+
+
+def functions_of(path, *names):
+    """Return some functions of a script that cannot be imported here for what it imports itself."""
+    import ast
+
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
+    namespace = {"json": json, "Path": Path}
+    exec(compile(tree, str(path), "exec"), namespace)
+    return namespace
+
+
+class TestRequired:
+    def test_a_faultless_config_has_no_findings(self, config):
+        assert lint(config(), cuda=False) == []
+
+    def test_all_missing_keys_are_named_at_once(self, make_config, config):
+        given = config()
+        del given["seed"], given["resume"], given["trainer"]["max_steps"], given["train_setup"]["lora_alpha"]
+        del given["act_head"]["down_sample"]
+        seen = found(given)
+        assert "seed, resume" in seen["top level"][1]
+        assert "max_steps" in seen["trainer"][1]
+        assert "lora_alpha" in seen["train_setup"][1]
+        assert "down_sample" in seen["act_head"][1]
+        assert {level for level, _ in seen.values()} == {"error"}
+
+    def test_lora_keys_are_required_with_lora_only(self, config):
+        given = config(train_setup={"lora_enable": False})
+        for key in ("lora_r", "lora_alpha", "lora_dropout", "lora_bias"):
+            del given["train_setup"][key]
+        assert lint(given) == []
+
+    def test_an_empty_config_and_wrong_types_do_not_crash_it(self, config):
+        assert found({})["top level"][0] == "error"
+        for wrong in (None, 3, "text", [], {}, [{}], True):
+            for key, value in config().items():
+                lint(config() | {key: wrong}, cuda=False)
+                for inner in value if isinstance(value, dict) else ():
+                    lint(config() | {key: {**value, inner: wrong}}, cuda=False)
+
+    def test_a_section_that_is_no_object_is_named(self, config):
+        assert "expected an object" in found(config() | {"trainer": None})["trainer"][1]
+
+    @pytest.mark.parametrize("wrong", [0, -1, 1.5, "2", True, None])
+    def test_zero_or_odd_workers_are_an_error(self, config, wrong):
+        level, text = found(config() | {"num_workers": wrong})["num_workers"]
+        assert level == "error" and "worker" in text
+
+    def test_bounds_must_be_ordered(self, config):
+        assert found(config(norm_min=1, norm_max=-1))["norm_min, norm_max"][0] == "error"
+
+
+class TestIgnoredAndOverwritten:
+    @pytest.mark.parametrize(
+        ("where", "overrides"),
+        [
+            ("trainer.gradient_clip_val", {"trainer": {"gradient_clip_val": 1.0}}),
+            ("trainer.devices", {"trainer": {"devices": 2}}),
+            ("gpus", {"gpus": 4}),
+            ("num_nodes", {"num_nodes": 2}),
+            ("train_setup.precision", {"train_setup": {"precision": "bf16"}}),
+            ("act_head.window_size", {"act_head": {"window_size": 1}}),
+            ("act_head.fwd_pred_next_n", {"act_head": {"fwd_pred_next_n": 1}}),
+            ("optimizer", {"optimizer": "sgd"}),
+            ("warmup_ratio", {"warmup_ratio": 0.1}),
+            ("image_mean", {"image_mean": [0.5, 0.5, 0.5]}),
+            ("image_std", {"image_std": 0.5}),
+            ("tokenizer.max_text_len", {"tokenizer": {"max_text_len": 64}}),
+            ("train_setup.bits", {"train_setup": {"bits": 4}}),
+            ("train_setup.mm_projector_lr", {"train_setup": {"mm_projector_lr": 1e-3}}),
+            ("train_setup.mm_use_im_start_end", {"train_setup": {"mm_use_im_start_end": True}}),
+        ],
+    )
+    def test_a_value_that_would_change_something_is_a_warning(self, config, where, overrides):
+        seen = found(config(**overrides))
+        assert list(seen) == [where] and seen[where][0] == "warn"
+
+    def test_the_usual_defaults_of_ignored_keys_are_no_findings(self, config):
+        given = config(
+            trainer={"gradient_clip_val": 1.0},
+            gradient_clip_val=1.0,
+            gpus=1,
+            num_nodes=1,
+            optimizer="adam",
+            warmup_ratio=None,
+            image_mean=CLIP_MEAN,
+            act_head={"window_size": 4, "fwd_pred_next_n": 10},
+            train_setup={
+                "precision": "32",
+                "gradient_checkpointing": True,
+                "bits": -1,
+                "mm_projector_lr": 1e-4,
+                "mm_use_im_start_end": False,
+            },
+        )
+        assert lint(given) == []
+
+    def test_a_stock_upstream_config_gives_a_handful(self, upstream_root, tmp_path):
+        stock = next((upstream_root / "configs/calvin_finetune").glob("finetune_kosmos*_ws-8_*.json"), None)
+        if stock is None:
+            pytest.skip("the stand-in has no configs")
+        seen = found(load_config(stock), root=tmp_path, cuda=True)
+        assert {where for where, (level, _) in seen.items() if level == "error"} == {
+            where for where in seen if "vlm" in where
+        }
+        assert len(seen) <= 8
+
+
+class TestTrainerAndModel:
+    def test_an_unknown_trainer_option_is_an_error_with_the_closest(self, config):
+        level, text = found(config(trainer={"max_epoch": 3}))["trainer.max_epoch"]
+        assert level == "error" and "max_epochs" in text
+
+    def test_the_table_of_trainer_options_covers_the_installed_lightning(self):
+        from lightning.pytorch import Trainer
+
+        assert set(inspect.signature(Trainer.__init__).parameters) - {"self"} <= TRAINER_KEYS
+
+    @pytest.mark.parametrize("precision", ["16-mixed", 16, "bf16-mixed"])
+    def test_half_precision_without_cuda_is_an_error(self, config, precision):
+        given = config(trainer={"precision": precision, "accelerator": "auto"})
+        assert found(given, cuda=False)["trainer.precision"][0] == "error"
+        assert lint(given, cuda=True) == [] == lint(given)
+
+    def test_an_asked_for_gpu_that_is_not_there_is_an_error(self, config):
+        assert found(config(trainer={"accelerator": "gpu"}), cuda=False)["trainer.accelerator"][0] == "error"
+
+    @pytest.mark.parametrize("strategy", ["deepspeed_stage_2", "fsdp"])
+    def test_a_strategy_that_shards_the_model_is_an_error(self, config, strategy):
+        level, text = found(config(trainer={"strategy": strategy}))["trainer.strategy"]
+        assert level == "error" and "shards the model" in text and "ddp" in text
+
+    def test_an_unknown_logger_is_an_error(self, config):
+        assert found(config(trainer={"logger": ["csv", "wandb"]}))["trainer.logger"][0] == "error"
+
+    def test_kosmos_as_model_name_is_a_warning_that_says_what_to_write(self, config):
+        level, text = found(config(model="kosmos"))["model"]
+        assert level == "warn" and "kosmos2" in text and "tokenizer_type" in text
+
+    def test_a_model_name_without_a_prompt_is_an_error(self, config):
+        given = config()
+        del given["tokenizer"]["tokenizer_type"]
+        assert "no prompt" in found(given)["model"][1]
+
+    def test_seven_action_dims_continuous_with_a_head(self, config):
+        assert found(config(act_head={"action_dim": 2}))["act_head.action_dim"][0] == "error"
+        assert found(config(act_head={"action_space": "discrete"}))["act_head.action_space"][0] == "error"
+        assert found(config() | {"act_head": None})["act_head"][0] == "error"
+
+
+class TestPaths:
+    def test_an_absent_model_is_one_error_that_names_all_three_keys(self, config, tmp_path):
+        absent = {"pretrained_model_name_or_path": "absent/vlm"}
+        given = config(
+            model_path="absent/vlm", tokenizer=absent, vlm=absent, model_url="https://huggingface.co/org/name"
+        )
+        (finding,) = lint(given, root=tmp_path)
+        assert finding.level == "error" and "git clone" in finding.what and "vlm." in finding.where
+        assert "hf download org/name --local-dir absent/vlm" in finding.fix
+
+    def test_paths_are_seen_from_root(self, config, tmp_path):
+        relative = {"pretrained_model_name_or_path": "vlm"}
+        given = config(model_path="vlm", tokenizer=relative, vlm=relative)
+        assert lint(given, root=tmp_path) == []
+        assert len(lint(given, root=tmp_path / "vlm")) == 1
+
+    def test_a_hub_name_is_an_error_for_the_model_and_a_warning_for_the_tokenizer(self, config):
+        hub = {"pretrained_model_name_or_path": "microsoft/kosmos-2-patch14-224"}
+        assert found(config(tokenizer=hub))["tokenizer.pretrained_model_name_or_path"][0] == "warn"
+        level, text = found(config(vlm=hub))["vlm.pretrained_model_name_or_path"]
+        assert level == "error" and ".vlms/kosmos-2-patch14-224" in text
+
+    def test_three_paths_that_disagree_are_a_warning(self, config, tmp_path):
+        (tmp_path / "other").mkdir()
+        (finding,) = lint(config(tokenizer={"pretrained_model_name_or_path": str(tmp_path / "other")}))
+        assert finding.level == "warn" and "do not agree" in finding.what
+
+    def test_what_a_run_continues_from_must_exist(self, config):
+        assert found(config(resume="absent.ckpt"))["resume"][0] == "error"
+        assert lint(config(resume="last")) == []
+
+
+class TestDatasets:
+    def test_an_unknown_key_is_an_error_with_the_closest(self, config):
+        level, text = found(config(train_dataset={"colour_order": "bgr"}))["train_dataset.colour_order"]
+        assert level == "error" and "'color_order'" in text
+
+    @pytest.mark.parametrize(
+        ("key", "wrong"),
+        [
+            ("windows", "all"),
+            ("color_order", "RGB"),
+            ("on_bad_episode", "ignore"),
+            ("real_dims", ["linear_z"]),
+            ("real_dims", []),
+            ("train_split", 80),
+            ("rgb_pad", "10"),
+            ("instruction", {}),
+            ("episode_pattern", []),
+            ("shift_first", "no"),
+        ],
+    )
+    def test_a_wrong_value_is_an_error(self, config, key, wrong):
+        assert found(config(train_dataset={key: wrong}))[f"train_dataset.{key}"][0] == "error"
+
+    def test_every_documented_value_is_fine(self, config):
+        block = {
+            "episode_pattern": ["episode_20251114_*.h5", "episode_20251106_*.h5"],
+            "train_split": 0.8,
+            "windows": "padded",
+            "shift_first": True,
+            "color_order": "bgr",
+            "real_dims": ["linear_x", "linear_y", "angular_z"],
+            "instruction": {"left": "Pass on the left.", "default": "Drive."},
+            "on_bad_episode": "skip",
+            "model_name": "kosmos",
+        }
+        given = config(train_dataset={**block, "rgb_pad": 10}, val_dataset={**block, "is_validation": True})
+        assert lint(given) == []
+
+    @pytest.mark.parametrize("name", ["norm_min", "window_size", "norm_action"])
+    def test_what_belongs_to_the_top_level_is_an_error_where_it_differs(self, config, name):
+        given = config()
+        given["train_dataset"][name] = given[name]
+        assert lint(given) == []
+        given["train_dataset"][name] = -2
+        level, text = found(given)[f"train_dataset.{name}"]
+        assert level == "error" and f"set {name} instead" in text
+        assert name in FROM_ABOVE and name not in BLOCK_KEYS
+
+    def test_a_block_in_the_wrong_role_is_an_error(self, config):
+        assert found(config(train_dataset={"is_validation": True}))["train_dataset.is_validation"][0] == "error"
+        assert found(config(val_dataset={"is_validation": False}))["val_dataset.is_validation"][0] == "error"
+
+    def test_two_splits_of_the_same_files_are_an_error(self, config):
+        assert found(config(val_dataset={"train_split": 0.5}))["val_dataset.train_split"][0] == "error"
+
+    def test_blocks_of_different_meaning_are_named(self, config):
+        assert found(config(val_dataset={"color_order": "bgr"}))["val_dataset"][0] == "warn"
+        assert found(config(val_dataset={"real_dims": ["linear_x"]}))["val_dataset.real_dims"][0] == "error"
+
+    def test_blocks_in_lists_are_looked_at_too(self, config):
+        given = config()
+        given["train_dataset"] = [
+            given["train_dataset"],
+            {"type": "MobileVLAH5Dataset", "data_dir": "d", "windws": "full"},
+        ]
+        assert "train_dataset[1].windws" in found(given)
+
+    def test_other_datasets_keep_their_own_keys(self, config):
+        assert lint(config(train_dataset={"type": "Other", "anything": 1}, val_dataset={"type": "Other"})) == []
+        assert found(config() | {"train_dataset": {}})["train_dataset"][0] == "error"
+
+
+class TestMobile:
+    def test_the_documented_options_are_fine(self, config):
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames"}
+        given = {
+            "lora": {"targets": "text"},
+            "checkpoints": {"every_n_epochs": 5},
+            "frames": {"store": "off", "dir": "d"},
+        }
+        assert lint(config(mobile=given)) == []
+
+    @pytest.mark.parametrize(
+        ("mobile", "where", "hint"),
+        [
+            ({"Lora": {}}, "mobile.Lora", "'lora'"),
+            ({"lora": {"target": "text"}}, "mobile.lora.target", "'targets'"),
+            ({"frames": {"stor": "off"}}, "mobile.frames.stor", "'store'"),
+            ({"lora": {"targets": "(["}}, "mobile.lora.targets", "regular expression"),
+            ({"checkpoints": {"every_n_epochs": 0}}, "mobile.checkpoints.every_n_epochs", "> 0"),
+            ({"lora": "text"}, "mobile.lora", "expected an object"),
+            ([], "mobile", "expected an object"),
+        ],
+    )
+    def test_unknown_options_and_values_are_errors(self, config, mobile, where, hint):
+        level, text = found(config() | {"mobile": mobile})[where]
+        assert level == "error" and hint in text
+
+
+def test_check_keys_lists_every_unknown_name_with_the_closest():
+    assert check_keys(["type", "data_dir"], BLOCK_KEYS, "block") is None
+    with pytest.raises(
+        ConfigError, match=r"val_dataset: unknown keys 'window' \(did you mean 'windows'\?\); 'zzz'\. Known:"
+    ):
+        check_keys(["window", "type", "zzz"], BLOCK_KEYS, "val_dataset")
+
+
+def test_the_shipped_configs_load_and_lint_clean_but_for_the_model(monkeypatch):
+    project = next(path for path in Path(__file__).resolve().parents if (path / "configs").is_dir())
+    monkeypatch.chdir(project)
+    for path in sorted((project / "configs").glob("*.json")):
+        others = [each for each in lint(load_config(path), cuda=True) if not each.where.startswith("model_path")]
+        assert others == [], path.name
