@@ -1,7 +1,5 @@
 """What upstream takes for granted of a GPU, made true without one."""
 
-import functools
-
 import wrapt
 
 
@@ -25,24 +23,19 @@ def allow():
     dist.init_process_group = init_process_group
     torch.Tensor.cuda = lambda self, *args, **kwargs: self
     torch.nn.Module.cuda = lambda self, *args, **kwargs: self
-    wrapt.register_post_import_hook(_copy_in_loss, "robovlms.train.base_trainer")
+    wrapt.register_post_import_hook(_add_to_copies, "robovlms.train.base_trainer")
     return True
 
 
-def _copy_in_loss(module):
-    """Let a trainer add in place to a zero that requires grad, as some forks do: moved to a GPU it is a copy."""
-    from torch.overrides import TorchFunctionMode
+class _CopyingTorch(wrapt.ObjectProxy):
+    """torch for a trainer that adds in place to `torch.tensor(0.0, requires_grad=True).to(device)`, as some forks do.
 
-    class ToCopies(TorchFunctionMode):
-        def __torch_function__(self, function, types, args=(), kwargs=None):
-            result = function(*args, **(kwargs or {}))
-            return result.clone() if function.__name__ == "to" and result is args[0] and result.is_leaf else result
+    Moved to a GPU that zero is a copy, which may be added to; moved to the CPU it is the same leaf, which may not.
+    """
 
-    stock = module.BaseTrainer._get_loss
+    def tensor(self, *args, **kwargs):
+        return self.__wrapped__.tensor(*args, **kwargs).clone()
 
-    @functools.wraps(stock)
-    def _get_loss(self, prediction):
-        with ToCopies():
-            return stock(self, prediction)
 
-    module.BaseTrainer._get_loss = _get_loss
+def _add_to_copies(module):
+    module.torch = _CopyingTorch(module.torch)
