@@ -20,8 +20,7 @@ from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import INDEX, Entry, open_store
 from robovlms_mobile.data.images import ImageTransform
-from robovlms_mobile.data.split.division import manifest_path
-from robovlms_mobile.data.split.manifest import Manifest, save
+from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
 
 SIZES = {"window_size": 4, "fwd_pred_next_n": 10, "norm_action": True, "norm_min": -1.15, "norm_max": 1.15}
 WINDOW_BYTES = 4 * 3 * 224 * 224

@@ -19,7 +19,7 @@ from robovlms_mobile.data.frame_store.open import frames_folder, ready_store, wa
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
-from robovlms_mobile.data.split.division import copy_beside, divided
+from robovlms_mobile.data.split.manifest import copy_beside, divided
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.seeds import generator_of

@@ -118,7 +118,7 @@ def _actions(good, parsed, config):
 
 def _windows(where, parsed, is_training, good, config):
     """Return the paths this block uses."""
-    from robovlms_mobile.data.split.division import planned
+    from robovlms_mobile.data.split.manifest import planned
     from robovlms_mobile.data.windows import window_starts
 
     try:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from robovlms_mobile.data.split.division import planned
+from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.report.directions import directions, histogram
 

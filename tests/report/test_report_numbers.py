@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.split.division import manifest_path
-from robovlms_mobile.data.split.manifest import Manifest, save
+from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
 from robovlms_mobile.report.baselines import measure
 from robovlms_mobile.report.directions import DIRECTIONS, by_frame, change_rate, directions, histogram, letters
 from robovlms_mobile.report.duplicates import near_duplicates

@@ -1,17 +1,28 @@
-"""Keep a split in a file, `split.json`: episodes once trained on never turn up in validation, whatever is added."""
+"""Keep a data folder's split in a file: episodes once trained on never turn up in validation, whatever is added.
+
+The manifest, `split-….json`, is kept beside the data; a run copies it into its own folder as `split.json`.
+"""
 
 import json
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from robovlms_mobile.data.split.stratify import TRAIN, VALIDATION, split_sorted, split_stratified
+import numpy as np
+
+from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.frame_store.store import FrameStore, place_of
+from robovlms_mobile.data.split.stratify import TRAIN, VALIDATION, Split, split_sorted, split_stratified
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
 
 VERSION = 1
 MODES = ("stratified", "sorted")
 SHOWN = 5  # names in a line
+NAME = "split.json"  # a run's copy
 
 
 @dataclass(frozen=True)
@@ -42,9 +53,66 @@ class Manifest:
         return {**self.train, **self.validation}
 
 
+def divided(
+    block: Block, episodes: list[Episode], store: FrameStore | None = None, folder: str | Path | None = None
+) -> tuple[set[str], set[str], list[str]]:
+    """Return (train, validation, notes): names by the kept split, extended to new episodes; what a run should print.
+
+    Args:
+        block: a `Block`.
+        episodes: the good episodes of its folder, list of `Episode`.
+        store: their `FrameStore`, for digests and near-duplicates, or None.
+        folder: where the manifest is kept, by default beside the data.
+
+    Raises:
+        DataError: a side would be empty, or the manifest cannot be used.
+    """
+    path = manifest_path(block, folder)
+    digests = {name: entry.digest for name, entry in store.entries.items()} if store else None
+    options = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
+    split, notes = divide(path, episodes, digests, **options, signature=store.signature if store else None)
+    return set(split.train), set(split.validation), notes
+
+
+def planned(
+    block: Block,
+    episodes: list[Episode],
+    signatures: dict[str, np.ndarray] | None = None,
+    folder: str | Path | None = None,
+) -> Split:
+    """Return the `Split` that a run would use, and write nothing.
+
+    Args:
+        signatures: mapping name → (3, 16, 16) uint8, to keep near-duplicates together; without, names alone say.
+    """
+    path = manifest_path(block, folder)
+    manifest = load(path) if path.is_file() else Manifest(block.train_split, block.split, block.episode_pattern)
+    return extend(manifest, episodes, {}, signatures)[0]
+
+
+def manifest_path(block: Block, folder: str | Path | None = None) -> Path:
+    """Return the file a data folder's split is kept in; every way of splitting has its own."""
+    return place_of(block.data_dir, folder) / f"split-{block.split}-{block.train_split:g}.json"
+
+
+def copy_beside(block: Block, run: str | Path, folder: str | Path | None = None) -> None:
+    """Copy the manifest into a run's folder as split.json, where there is one."""
+    source = manifest_path(block, folder)
+    if source.is_file():
+        with replace_file(Path(run) / NAME) as temporary:
+            shutil.copyfile(source, temporary)
+
+
 def divide(
-    path, episodes, digests=None, *, train_split=0.8, split="stratified", pattern="episode_*.h5", signature=None
-):
+    path: str | Path,
+    episodes: list[Episode],
+    digests: dict[str, str | None] | None = None,
+    *,
+    train_split: float = 0.8,
+    split: str = "stratified",
+    pattern: str | list = "episode_*.h5",
+    signature: Callable[[str], np.ndarray] | None = None,
+) -> tuple[Split, list[str]]:
     """Return the split of `episodes` that the manifest at `path` says, extended to new ones, and write it back.
 
     Args:
@@ -74,7 +142,12 @@ def divide(
     return result, [*result.notes, *messages]
 
 
-def extend(manifest, episodes, digests, signatures=None):
+def extend(
+    manifest: Manifest,
+    episodes: list[Episode],
+    digests: dict[str, str | None],
+    signatures: dict[str, np.ndarray] | None = None,
+) -> tuple[Split, Manifest]:
     """Place the episodes that a manifest lacks; those it has stay where they are, also while their files are away.
 
     A new episode goes with its near-duplicates or the session it belongs to, else where its scenario's ratio wants it.
@@ -99,7 +172,7 @@ def extend(manifest, episodes, digests, signatures=None):
     return result, replace(manifest, train=stamped[0], validation=stamped[1])
 
 
-def changes(old, new, episodes):
+def changes(old: Manifest, new: Manifest, episodes: list[Episode]) -> list[str]:
     """Return what differs between a manifest and the data now: list of sentences, empty when nothing does.
 
     Files that the pattern of now leaves out on purpose are no news.
@@ -119,7 +192,7 @@ def changes(old, new, episodes):
     return [f"{_count(names)} {what}: {_listed(names, sides)}." for what, names in kinds if names]
 
 
-def load(path):
+def load(path: str | Path) -> Manifest:
     """Read a manifest.
 
     Raises:
@@ -141,7 +214,7 @@ def load(path):
     return Manifest(**{name: content[name] for name in _FIELDS})
 
 
-def save(path, manifest):
+def save(path: str | Path, manifest: Manifest) -> None:
     """Write a manifest whole or not at all; the same manifest gives the same bytes."""
     content = {"version": VERSION, **manifest.__dict__}
     for side in ("train", "validation"):

@@ -1,24 +1,26 @@
-"""Divide episodes into training and validation by scenario, so that repeats of one another stay together. No files.
+"""Divide episodes into training and validation: every scenario on both sides, repeats of one another on one. No files.
 
 Validation measures something only where it differs from what was trained. Two things make it look better than it is,
-and both keep episodes in one group here: near-duplicates (nearly the same pictures), and the repeats of one recording
+and both make a group of episodes here: near-duplicates (nearly the same pictures), and the repeats of one recording
 session (the same layout, driven again a few minutes later). The same actions alone make no group: there are nine keys,
 and a whole scenario may be driven with one sequence of them.
+
+A scenario on one side only is worse still: either it is not trained, or nobody knows how well. So groups stay whole
+where that leaves a scenario of two or more episodes on both sides, nearer to its share than not validated at all; else
+the scenario is divided in time, its last episodes validate, and one note says what that does to val_loss.
 """
 
 import hashlib
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
 
-from robovlms_mobile.data.episodes import NAME
-from robovlms_mobile.data.split.near_duplicates import similar_pairs
+import numpy as np
+
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.split.repeats import chained, copy_pairs, session_pairs
 from robovlms_mobile.data.windows import split_episodes
 from robovlms_mobile.errors import DataError
 
-SESSION = timedelta(minutes=5)  # between the starts of an episode and its repeat; a chain of them is one session
 SIDES = TRAIN, VALIDATION = "training", "validation"
 
 
@@ -28,7 +30,7 @@ class Split:
 
     Attributes:
         train, validation: names of the episodes, sorted; neither is empty.
-        groups: lists of two or more names that belong together.
+        groups: lists of two or more names that repeat one another, all of them on one side.
         notes: what a person should know about it, sentences.
     """
 
@@ -38,7 +40,13 @@ class Split:
     notes: list
 
 
-def split_stratified(episodes, train_split=0.8, signatures=None, seed=0, fixed=None):
+def split_stratified(
+    episodes: list[Episode],
+    train_split: float = 0.8,
+    signatures: dict[str, np.ndarray] | None = None,
+    seed: int = 0,
+    fixed: dict[str, str] | None = None,
+) -> Split:
     """Split each scenario at `train_split`, group by group; the same for the same episodes in any order.
 
     Args:
@@ -47,161 +55,104 @@ def split_stratified(episodes, train_split=0.8, signatures=None, seed=0, fixed=N
         signatures: mapping name → (3, 16, 16) uint8 as `FrameStore.signature` gives it; None: no look at pixels.
         seed: picks other groups for validation. Not the run's seed: runs would not be comparable.
         fixed: mapping name → "training" or "validation" for episodes that stay where they are; what belongs to their
-            group goes with them.
-
-    Returns:
-        Split
+            group goes with them, where its scenario is on both sides then.
 
     Raises:
         DataError: one of the sides would be empty.
     """
-    groups = group_episodes(episodes, signatures)
-    sides, notes = _follow(groups, fixed or {})
-    strata = _strata(groups, episodes)
-    chosen = _choose(strata, sides, train_split, seed)
-    if not chosen and VALIDATION not in sides.values():
-        chosen = _any(strata, sides, train_split, seed)
-    for group in groups:
-        sides.setdefault(group, VALIDATION if group in chosen else TRAIN)
-    of = {name: sides[group] for group in groups for name in group} | (fixed or {})
-    names = {side: sorted(name for group in groups for name in group if of[name] == side) for side in SIDES}
-    split = Split(*names.values(), [list(group) for group in groups if len(group) > 1], notes + _notes(strata, sides))
-    _check(split, train_split)
-    return split
+    names, fixed, strata = sorted(episode.name for episode in episodes), fixed or {}, _strata(episodes)
+    copies = copy_pairs(names, signatures)
+    groups = chained(names, copies + session_pairs(names))
+    sides = _place(strata, groups, copies, fixed, train_split, seed)
+    if len(set(sides.values())) < 2:  # no scenario has two episodes: hold out whole scenarios
+        sides = _place({"all": names}, groups, copies, fixed, train_split, seed)
+    train, validation = ([name for name in names if sides[name] == side] for side in SIDES)
+    _check(train, validation, train_split)
+    whole = [list(group) for group in groups if len(group) > 1 and len({sides[name] for name in group}) == 1]
+    return Split(train, validation, whole, _notes(strata, groups, sides, train_split))
 
 
-def split_sorted(episodes, train_split=0.8):
-    """Split by name: the first `train_split` of all episodes for training, whatever they show. Returns Split."""
+def split_sorted(episodes: list[Episode], train_split: float = 0.8) -> Split:
+    """Split by name: the first `train_split` of all episodes for training, whatever they show.
+
+    Raises:
+        DataError: one of the sides would be empty.
+    """
     train, validation = split_episodes(sorted(episode.name for episode in episodes), train_split)
     return Split(train, validation, [], [])
 
 
-def group_episodes(episodes, signatures=None):
-    """Return every episode in exactly one group: list of tuples of names, both sorted.
-
-    One group: episodes of the same scenario, pattern and distance that were started within SESSION of one another,
-    chained; episodes started in the same second (copies, relabelled or not); near-duplicates by signature. Repeats
-    are known by their names only, so episodes without a scenario in it are grouped by second and pixels.
-    """
-    names = {episode.name for episode in episodes}
-    pairs = _sessions(sorted(names))
-    if signatures is not None:
-        pairs += similar_pairs({name: signatures[name] for name in names if name in signatures})
-    leader = {name: name for name in names}
-
-    def find(name):
-        while leader[name] != name:
-            leader[name] = name = leader[leader[name]]
-        return name
-
-    for one, other in pairs:
-        leader[max(find(one), find(other))] = min(find(one), find(other))
-    groups = {}
-    for name in sorted(names):
-        groups.setdefault(find(name), []).append(name)
-    return [tuple(group) for group in groups.values()]
-
-
-def _sessions(names):
-    """Return the pairs of neighbours in time that belong to one session."""
-    layouts, seconds = {}, {}
-    for name in names:
-        match = NAME.match(Path(name).stem)
-        if match is None:
-            continue
-        seconds.setdefault((match["date"], match["time"]), []).append(name)
-        started = _moment(match["date"] + match["time"])
-        if match["scenario"] and started:
-            layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((started, name))
-    pairs = [pair for same in seconds.values() for pair in pairwise(same)]
-    for layout in layouts.values():
-        layout.sort()
-        for (before, one), (after, other) in pairwise(layout):
-            if after - before <= SESSION:
-                pairs.append((one, other))
-    return pairs
-
-
-def _moment(digits):
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S")
-    except ValueError:  # digits that are no time of day, in a name somebody made up
-        return None
-
-
-def _strata(groups, episodes):
-    """Return scenario → its groups, in order of scenarios; a group of several counts for the most frequent."""
-    scenario = {episode.name: episode.scenario or "no scenario" for episode in episodes}
+def _strata(episodes):
+    """Return scenario → names of its episodes, both sorted."""
     strata = {}
-    for group in groups:
-        counts = Counter(scenario[name] for name in group)
-        strata.setdefault(min(counts, key=lambda each: (-counts[each], each)), []).append(group)
+    for name, scenario in sorted((episode.name, episode.scenario or "no scenario") for episode in episodes):
+        strata.setdefault(scenario, []).append(name)
     return dict(sorted(strata.items()))
 
 
-def _follow(groups, fixed):
-    """Return group → side for the groups that have a fixed member, and a note about those that have them on both."""
-    sides, torn = {}, []
+def _place(strata, groups, copies, fixed, train_split, seed):
+    """Return name → side: groups whole first, then what must be divided."""
+    names = [name for group in groups for name in group]
+    sides = _follow(_follow(fixed, chained(names, copies)), groups)
+    quotas = _quotas(strata, train_split, seed)
+    for scenario, units in _units(strata, groups, copies, sides).items():
+        have = Counter(sides.get(name) for name in strata[scenario])
+        units.sort(key=lambda unit: _hash(seed, unit[0]))
+        spare = list(units)
+        if units and not have[TRAIN]:
+            spare.remove(max(units, key=len))  # training keeps at least one
+        chosen = _nearest(spare, quotas.get(scenario, 0) - have[VALIDATION])
+        sides |= {name: VALIDATION if unit in chosen else TRAIN for unit in units for name in unit}
+    for scenario, names in strata.items():
+        if len({sides[name] for name in names}) < 2:
+            sides |= _divided_in_time(names, copies, fixed, quotas.get(scenario, 0))
+    return sides
+
+
+def _follow(sides, groups):
+    """Return `sides` with the rest of each group whose placed members are all on one side."""
+    followed = dict(sides)
     for group in groups:
-        counts = Counter(fixed[name] for name in group if name in fixed)
-        if counts:
-            sides[group] = TRAIN if counts[TRAIN] >= counts[VALIDATION] else VALIDATION
-        if len(counts) > 1:
-            torn.append(group)
-    if not torn:
-        return sides, []
-    return sides, [
-        f"{len(torn)} groups of repeats are in training and validation alike since an earlier split, e.g. "
-        f"{', '.join(torn[0][:4])}: val_loss looks better than it is. Split afresh, stratified, to have them apart."
-    ]
+        found = {sides[name] for name in group if name in sides}
+        if len(found) == 1:
+            followed |= dict.fromkeys((name for name in group if name not in sides), found.pop())
+    return followed
 
 
-def _choose(strata, sides, train_split, seed):
-    """Return the set of groups for validation, each scenario as near to its share as its groups allow."""
-    chosen, carry = set(), 0
-    for scenario, quota in _quotas(strata, sides, train_split, seed).items():
-        groups = strata[scenario]
-        have = sum(len(group) for group in groups if sides.get(group) == VALIDATION)
-        wanted = quota - have + carry
-        picked = _nearest(_spare(groups, sides, seed), wanted)
-        carry = max(-1, min(1, wanted - sum(map(len, picked))))  # rounding only, never a whole session
-        chosen |= set(picked)
-    return chosen
+def _units(strata, groups, copies, sides):
+    """Return scenario → tuples of names to be placed yet: whole groups; of divided ones, each name with its copies.
+
+    What spans several scenarios counts for the most frequent.
+    """
+    scenario = {name: each for each, names in strata.items() for name in names}
+    units = {each: [] for each in strata}
+    for group in groups:
+        free = [name for name in group if name not in sides]
+        for unit in [group] if len(free) == len(group) else chained(free, copies):
+            counts = Counter(scenario[name] for name in unit)
+            units[min(counts, key=lambda each: (-counts[each], each))].append(unit)
+    return units
 
 
-def _spare(groups, sides, seed):
-    """Return the groups of a scenario that validation may have, in a seeded order: training keeps at least one."""
-    free = sorted((group for group in groups if group not in sides), key=lambda group: _hash(seed, group[0]))
-    if free and not any(sides.get(group) == TRAIN for group in groups):
-        free.remove(max(free, key=len))
-    return free
-
-
-def _quotas(strata, sides, train_split, seed):
-    """Return scenario → how many episodes to validate on, for scenarios with a group to spare: by largest remainder."""
-    sizes = {scenario: sum(map(len, groups)) for scenario, groups in strata.items() if _spare(groups, sides, seed)}
+def _quotas(strata, train_split, seed):
+    """Return scenario → how many episodes to validate on, where it has several: by largest remainder, at least 1."""
+    sizes = {scenario: len(names) for scenario, names in strata.items() if len(names) > 1}
     total = sum(sizes.values())
     held_out = total - int(total * train_split)  # as `split_episodes` rounds: 28 of 136 at 0.8
     share = {scenario: size * held_out / total for scenario, size in sizes.items()}
-    quotas = {scenario: int(each) for scenario, each in share.items()}
-    left = held_out - sum(quotas.values())
-    by_remainder = sorted(share, key=lambda each: (quotas[each] - share[each], _hash(seed, each)))
-    return {scenario: count + (scenario in by_remainder[:left]) for scenario, count in quotas.items()}
+    quotas = {scenario: max(1, int(each)) for scenario, each in share.items()}
+    while left := held_out - sum(quotas.values()):
+        step = 1 if left > 0 else -1
+        open_to_it = [each for each in quotas if left > 0 or quotas[each] > 1]
+        if not open_to_it:
+            break
+        quotas[max(open_to_it, key=lambda each: (step * (share[each] - quotas[each]), _hash(seed, each)))] += step
+    return quotas
 
 
-def _any(strata, sides, train_split, seed):
-    """Return groups for validation where no scenario can be divided: whole groups, as many as the share allows."""
-    groups = [group for each in strata.values() for group in each]
-    free = [group for each in strata.values() for group in _spare(each, sides, seed)] or _spare(groups, sides, seed)
-    count = sum(map(len, groups))
-    allowed = count - int(count * train_split)
-    fitting = _nearest(sorted(free, key=lambda group: _hash(seed, group[0])), allowed, at_most=allowed)
-    return set(fitting or sorted(free, key=len)[:1])
-
-
-def _nearest(groups, wanted, at_most=None):
+def _nearest(groups, wanted):
     """Return the groups whose sizes add up nearest to `wanted`, the larger of two sums as near; early ones first."""
-    most = wanted + max(map(len, groups), default=0) if at_most is None else at_most
+    most = wanted + max(map(len, groups), default=0)
     sums = {0: None}  # sum → (the sum without its last group, that group)
     for group in groups:
         if wanted in sums:
@@ -216,35 +167,56 @@ def _nearest(groups, wanted, at_most=None):
     return picked
 
 
-def _notes(strata, sides):
-    """Say which scenarios are only on one side, and why."""
+def _divided_in_time(names, copies, fixed, quota):
+    """Return name → side that puts a scenario on both sides: its last free episodes validate; {} where that cannot be.
+
+    Copies of one another stay together unless that leaves a side empty.
+    """
+    free = [name for name in names if name not in fixed]  # names begin with the time
+    held = Counter(fixed[name] for name in names if name in fixed)
+    cuts = range(int(not held[TRAIN]), len(free) + 1 - int(not held[VALIDATION]))  # how many of `free` train
+    if not cuts:
+        return {}
+    place = {name: number for number, name in enumerate(free)}
+    between = [sorted((place[one], place[other])) for one, other in copies if one in place and other in place]
+    torn = {cut for first, last in between for cut in range(first + 1, last + 1)}
+    wanted = len(free) - max(0, quota - held[VALIDATION])
+    cut = min([each for each in cuts if each not in torn] or cuts, key=lambda each: (abs(each - wanted), -each))
+    return {name: TRAIN if number < cut else VALIDATION for name, number in place.items()}
+
+
+def _notes(strata, groups, sides, train_split):
+    """Say what makes val_loss optimistic, which scenarios are on one side only, and a share other than asked for."""
     notes = []
-    whole = {scenario: {sides[group] for group in groups} for scenario, groups in strata.items()}
-    counts = {scenario: sum(map(len, groups)) for scenario, groups in strata.items()}
-    listed = [each for each in strata if whole[each] == {TRAIN} and len(strata[each]) == 1]
-    if listed:
-        what = ", ".join(f"{each} ({counts[each]})" for each in listed)
-        notes.append(f"Not validated, each being one recording session: {what}. Record one more session of each.")
-    listed = [each for each in strata if whole[each] == {TRAIN} and len(strata[each]) > 1]
-    if listed:
-        what = ", ".join(f"{each} ({counts[each]} in {len(strata[each])} groups)" for each in listed)
-        notes.append(f"Not validated, too few episodes or too large groups: {what}.")
-    listed = [each for each in strata if whole[each] == {VALIDATION}]
-    if listed:
-        what = ", ".join(f"{each} ({counts[each]})" for each in listed)
-        notes.append(f"Not trained, for there was nothing else to validate on: {what}. Record another session.")
+    torn = [group for group in groups if len({sides[name] for name in group}) > 1]
+    if torn:
+        what = f"{len(torn)} recording session{'s' * (len(torn) > 1)} or set{'s' * (len(torn) > 1)} of near-duplicates"
+        notes.append(
+            f"val_loss is optimistic: {what} had to be divided, the earlier part trains and the last validates, e.g. "
+            f"the {len(torn[0])} episodes from {torn[0][0]} on. Record each scenario in one more session."
+        )
+    alone = {side: [each for each in strata if {sides[name] for name in strata[each]} == {side}] for side in SIDES}
+    for side, what_not in ((TRAIN, "validated, too few episodes"), (VALIDATION, "trained, nothing else to hold out")):
+        if alone[side]:
+            what = ", ".join(f"{each} ({len(strata[each])})" for each in alone[side])
+            notes.append(f"Not {what_not}: {what}. Record more episodes of each.")
+    asked, got = len(sides) - int(len(sides) * train_split), list(sides.values()).count(VALIDATION)
+    if abs(got - asked) > max(1, len(sides) // 20):
+        notes.append(
+            f"{got} of {len(sides)} episodes validate, where train_split {train_split:g} asks for {asked}: every "
+            "scenario is on both sides and sessions stay whole, as far as that can be."
+        )
     return notes
 
 
-def _check(split, train_split):
-    if split.train and split.validation:
+def _check(train, validation, train_split):
+    if train and validation:
         return
-    count = len(split.train) + len(split.validation)
+    count = len(train) + len(validation)
     raise DataError(
-        f"{count} episodes at train_split {train_split} give {len(split.train)} for training and "
-        f"{len(split.validation)} for validation, expected at least 1 each: "
-        + ("they repeat one another, being one recording session or the same pictures" if count > 1 else "too few")
-        + '. Record another session, or set "split": "sorted" in both dataset blocks to divide them by name anyway.'
+        f"{count} episodes at train_split {train_split} give {len(train)} for training and {len(validation)} for "
+        "validation, expected at least 1 each. Record more episodes"
+        + (", or delete the split file kept for this data, which has all of these on one side." if count > 1 else ".")
     )
 
 

@@ -11,7 +11,8 @@ from robovlms_mobile.data.episodes import NAME, Episode
 from robovlms_mobile.data.split import manifest as manifests
 from robovlms_mobile.data.split.manifest import changes, divide, load
 from robovlms_mobile.data.split.near_duplicates import similar_pairs
-from robovlms_mobile.data.split.stratify import group_episodes, split_sorted, split_stratified
+from robovlms_mobile.data.split.repeats import chained, copy_pairs, session_pairs
+from robovlms_mobile.data.split.stratify import split_sorted, split_stratified
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.simulation.recordings import episode_names
@@ -38,6 +39,18 @@ def scenarios_of(names):
     return {scenario: found.count(scenario) for scenario in sorted(set(found))}
 
 
+def groups_of(episodes):
+    names = [each.name for each in episodes]
+    return chained(names, copy_pairs(names) + session_pairs(names))
+
+
+def automatic_day(scenarios, count=136, interleaved=False):
+    """A day's automatic recording: an episode every 47 seconds, scenario after scenario or in turns."""
+    each = count // len(scenarios)
+    order = scenarios * each if interleaved else [name for name in scenarios for _ in range(each)]
+    return [recorded(name, number * 47 / 60) for number, name in enumerate(order)]
+
+
 def picture(seed):
     return np.random.default_rng(seed).integers(0, 256, (3, 16, 16), np.uint8)
 
@@ -49,6 +62,43 @@ def test_136_episodes_of_a_day_split_108_to_28_and_every_scenario_alike():
     assert set(scenarios_of(split.validation).values()) <= {3, 4}  # 3.5 of 17 each
     each = len(window_starts(18, 4, 10))
     assert (len(split.train) * each, len(split.validation) * each) == (540, 140)
+
+
+@pytest.mark.parametrize(
+    ("scenarios", "interleaved"), [(SCENARIOS[:4], False), (SCENARIOS[:4], True), (SCENARIOS, False)]
+)
+def test_one_day_of_automatic_recording_has_every_scenario_on_both_sides(scenarios, interleaved):
+    episodes = automatic_day(list(scenarios), interleaved=interleaved)
+    split = split_stratified(episodes)
+    assert (len(split.train), len(split.validation)) == (108, 28)
+    assert set(scenarios_of(split.train)) == set(scenarios_of(split.validation)) == set(scenarios)
+    (note,) = split.notes
+    assert "val_loss is optimistic" in note
+    for scenario in scenarios:  # the last part of a session validates
+        sides = ["v" if each.name in split.validation else "t" for each in episodes if each.scenario == scenario]
+        assert sides == sorted(sides)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_every_scenario_of_two_or_more_episodes_is_on_both_sides_whatever_repeats_what(seed):
+    rng = random.Random(seed)
+    episodes = [recorded(rng.choice(SCENARIOS), rng.choice([0.2, 3, 90]) * n) for n in range(rng.randint(9, 60))]
+    episodes = list({each.name: each for each in episodes}.values())
+    looks = {each.name: picture(rng.randint(0, 9)) for each in episodes}
+    split = split_stratified(episodes, rng.choice([0.5, 0.8, 0.95]), looks)
+    counts = scenarios_of([each.name for each in episodes])
+    several = {scenario for scenario, count in counts.items() if count > 1}
+    assert several <= set(scenarios_of(split.train)) and several <= set(scenarios_of(split.validation))
+
+
+def test_copies_stay_together_where_a_session_is_divided():
+    episodes = automatic_day(["1box_hori_left"], 10)
+    names = [each.name for each in episodes]
+    looks = {name: picture(number) for number, name in enumerate(names)} | {names[8]: picture(7)}  # 7 and 8 alike
+    split = split_stratified(episodes, 0.8, looks)
+    assert split.validation == names[9:]
+    looks = {name: picture(0) for name in names}  # all alike: they can only be divided
+    assert split_stratified(episodes, 0.8, looks).validation == names[8:]
 
 
 def test_every_episode_is_on_exactly_one_side():
@@ -80,23 +130,23 @@ def test_repeats_of_one_session_never_straddle():
 
 @pytest.mark.parametrize(("minutes", "groups"), [([0, 4, 8, 12], 1), ([0, 4, 10, 14], 2), ([0, 6, 12, 18], 4)])
 def test_a_session_is_a_chain_of_starts_at_most_five_minutes_apart(minutes, groups):
-    assert len(group_episodes([recorded("1box_hori_left", each) for each in minutes])) == groups
+    assert len(groups_of([recorded("1box_hori_left", each) for each in minutes])) == groups
 
 
 def test_another_layout_in_between_neither_joins_nor_ends_a_session():
     episodes = [recorded("1box_hori_left", 0), recorded("1box_hori_right", 1), recorded("1box_hori_left", 2)]
-    assert sorted(map(len, group_episodes(episodes))) == [1, 2]
-    assert len(group_episodes([recorded("1box_hori_left", 0), recorded("1box_hori_left", 1, distance="far")])) == 2
+    assert sorted(map(len, groups_of(episodes))) == [1, 2]
+    assert len(groups_of([recorded("1box_hori_left", 0), recorded("1box_hori_left", 1, distance="far")])) == 2
 
 
 def test_a_copy_under_another_scenario_is_the_same_recording():
     episodes = [recorded("1box_hori_left", 0), recorded("2box_vert_right", 0)]
-    assert len(group_episodes(episodes)) == 1
+    assert len(groups_of(episodes)) == 1
 
 
 def test_equal_actions_alone_are_no_reason_to_stay_together():
     episodes = [recorded("1box_hori_left", 60 * hour) for hour in range(5)]  # all of them stand still
-    assert len(group_episodes(episodes)) == 5
+    assert len(groups_of(episodes)) == 5
 
 
 def test_near_duplicates_never_straddle_and_chains_count():
@@ -137,12 +187,18 @@ def test_the_search_for_near_duplicates_finds_what_comparing_all_pairs_finds():
     assert similar_pairs(signatures) == every
 
 
-def test_a_scenario_recorded_in_one_session_is_trained_only_and_said():
+def test_a_scenario_recorded_in_one_session_is_divided_in_time_and_said_once():
     lone = [recorded("2box_vert_left", minute) for minute in range(6)]
     others = [each for each in a_day(40) if each.scenario != "2box_vert_left"]
     split = split_stratified([*others, *lone], 0.8)
-    assert {each.name for each in lone} <= set(split.train)
-    assert any("2box_vert_left (6)" in note and "one recording session" in note for note in split.notes)
+    assert [each.name in split.validation for each in lone] == [False] * 4 + [True] * 2
+    assert len([note for note in split.notes if f"the 6 episodes from {lone[0].name} on" in note]) == 1
+
+
+def test_sessions_stay_whole_where_that_gives_the_scenario_about_its_share():
+    episodes = [recorded("1box_hori_left", 60 * hour + repeat) for hour in range(4) for repeat in range(5)]
+    split = split_stratified(episodes, 0.8)
+    assert len(split.validation) == 5 and not split.notes and len(split.groups) == 4
 
 
 def test_where_no_scenario_can_be_divided_whole_sessions_are_held_out_and_said():
@@ -164,11 +220,17 @@ def test_episodes_named_by_time_only_are_split_as_well():
     assert (len(split.train), len(split.validation)) == (10, 3)
 
 
-@pytest.mark.parametrize("minutes", [[], [0], [0, 1, 2]])
+@pytest.mark.parametrize("minutes", [[], [0]])
 def test_an_empty_side_is_an_error_with_the_numbers_and_a_way_out(minutes):
     episodes = [recorded("1box_hori_left", each) for each in minutes]
-    with pytest.raises(DataError, match=rf"{len(minutes)} episodes at train_split 0.8.*\"sorted\""):
+    with pytest.raises(DataError, match=rf"{len(minutes)} episodes at train_split 0.8.*Record more"):
         split_stratified(episodes, 0.8)
+
+
+def test_a_share_that_cannot_be_had_is_said():
+    split = split_stratified(a_day(16), 0.8)  # two of each scenario, so one of each validates
+    assert len(split.validation) == 8
+    assert any("8 of 16 episodes validate, where train_split 0.8 asks for 4" in note for note in split.notes)
 
 
 def test_sorted_is_the_order_of_names():
@@ -210,6 +272,18 @@ def test_new_episodes_never_move_old_ones(tmp_path, split):
     assert len(shares) == 8
     if split == "stratified":
         assert all(abs(count - 5) <= 2 for count in shares.values())  # 5 of 25 each
+
+
+def test_a_kept_split_with_a_scenario_on_one_side_is_mended_by_new_episodes_alone(tmp_path):
+    path, day = tmp_path / "split.json", automatic_day(SCENARIOS[:4])
+    old = day[::2]
+    sides = [{each.name: None for each in old if (each.scenario == SCENARIOS[3]) == held} for held in (False, True)]
+    manifests.save(path, manifests.Manifest(0.8, "stratified", "episode_*.h5", *sides))
+    kept, said = divide(path, old)
+    assert {*kept.train} == {*sides[0]} and {*kept.validation} == {*sides[1]} and said
+    mended, _ = divide(path, day)
+    assert {*sides[0]} <= {*mended.train} and {*sides[1]} <= {*mended.validation}
+    assert set(scenarios_of(mended.train)) == set(scenarios_of(mended.validation)) == set(SCENARIOS[:4])
 
 
 def test_a_new_repeat_joins_the_side_of_its_session(tmp_path):

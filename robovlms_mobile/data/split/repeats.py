@@ -1,0 +1,71 @@
+"""Find episodes that repeat one another: copies, near-duplicates, and the drives of one recording session. No files."""
+
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from robovlms_mobile.data.episodes import NAME
+from robovlms_mobile.data.split.near_duplicates import similar_pairs
+
+SESSION = timedelta(minutes=5)  # between the starts of an episode and its repeat; a chain of them is one session
+
+
+def copy_pairs(names: list[str], signatures: dict[str, np.ndarray] | None = None) -> list[tuple[str, str]]:
+    """Return the pairs that show the same: started in the same second (relabelled or not), or near-duplicates.
+
+    Args:
+        names: file names, sorted.
+        signatures: mapping name → (3, 16, 16) uint8 as `FrameStore.signature` gives it; None: no look at pixels.
+    """
+    seconds = {}
+    for name in names:
+        if match := NAME.match(Path(name).stem):
+            seconds.setdefault((match["date"], match["time"]), []).append(name)
+    pairs = [pair for same in seconds.values() for pair in pairwise(same)]
+    return pairs + similar_pairs({name: signatures[name] for name in names if name in (signatures or {})})
+
+
+def session_pairs(names: list[str]) -> list[tuple[str, str]]:
+    """Return the pairs of neighbours in time of one layout that were started within SESSION of one another.
+
+    A layout is a scenario with its pattern and distance. Names without a scenario say nothing of a session.
+    """
+    layouts = {}
+    for name in names:
+        match = NAME.match(Path(name).stem)
+        started = _moment(match["date"] + match["time"]) if match else None
+        if started and match["scenario"]:
+            layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((started, name))
+    return [
+        (one, other)
+        for layout in layouts.values()
+        for (before, one), (after, other) in pairwise(sorted(layout))
+        if after - before <= SESSION
+    ]
+
+
+def chained(names: list[str], pairs: list[tuple[str, str]]) -> list[tuple[str, ...]]:
+    """Return every name in exactly one group: names that a chain of pairs joins, sorted, as are the groups."""
+    leader = {name: name for name in names}
+
+    def find(name):
+        while leader[name] != name:
+            leader[name] = name = leader[leader[name]]
+        return name
+
+    for one, other in pairs:
+        if one in leader and other in leader:
+            leader[max(find(one), find(other))] = min(find(one), find(other))
+    groups = {}
+    for name in sorted(names):
+        groups.setdefault(find(name), []).append(name)
+    return [tuple(group) for group in groups.values()]
+
+
+def _moment(digits):
+    try:
+        return datetime.strptime(digits, "%Y%m%d%H%M%S")
+    except ValueError:  # digits that are no time of day, in a name somebody made up
+        return None
