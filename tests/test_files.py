@@ -2,8 +2,11 @@
 
 import errno
 import os
+import stat
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from robovlms_mobile import files
 from robovlms_mobile.files import recover, replace_file, replace_folder
@@ -87,3 +90,50 @@ def test_recovery_after_a_kill_between_two_renames(tmp_path):
     recover(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".of.mine", "best", "last"]
     assert (tmp_path / "best" / "a").read_text() == "1"
+
+
+MASKS = [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)]
+
+
+@pytest.mark.parametrize(("mask", "file", "folder"), MASKS)
+def test_the_umask_is_kept_also_where_a_library_writes_for_its_owner_alone(tmp_path, mask, file, folder):
+    before = os.umask(mask)
+    try:
+        with replace_file(tmp_path / "a.safetensors") as temporary:
+            save_file({"a": torch.ones(2)}, temporary)
+        with replace_folder(tmp_path / "best") as temporary:
+            save_file({"a": torch.ones(2)}, temporary / "a.safetensors")
+            (temporary / "b.json").write_text("{}")
+    finally:
+        os.umask(before)
+    written = [tmp_path / "a.safetensors", *(tmp_path / "best").iterdir()]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in written} == {file}
+    assert stat.S_IMODE((tmp_path / "best").stat().st_mode) == folder
+
+
+@pytest.mark.parametrize("fault", [errno.EINVAL, errno.EACCES])
+def test_a_file_system_that_flushes_no_folders_is_no_failure(monkeypatch, tmp_path, fault):
+    real = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(fault, os.strerror(fault))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replace_file(tmp_path / "losses.csv") as temporary:
+        temporary.write_text("new")
+    write(tmp_path / "best", "1")
+    assert (tmp_path / "losses.csv").read_text() == "new" and (tmp_path / "best" / "a").read_text() == "1"
+
+
+def test_a_file_that_cannot_be_flushed_is_a_failure(monkeypatch, tmp_path):
+    (tmp_path / "losses.csv").write_text("old")
+
+    def fsync(handle):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(OSError, match="Input/output"), replace_file(tmp_path / "losses.csv") as temporary:
+        temporary.write_text("new")
+    assert (tmp_path / "losses.csv").read_text() == "old"

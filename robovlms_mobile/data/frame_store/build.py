@@ -2,26 +2,29 @@
 
 import base64
 import hashlib
-import io
 import os
-import tempfile
 import warnings
 import zlib
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from robovlms_mobile.data.episodes import read_episode
-from robovlms_mobile.data.frame_store.store import INDEX, Entry
+from robovlms_mobile.data.episodes import Episode, read_episode
+from robovlms_mobile.data.frame_store.store import COST, INDEX, Entry, FrameStore
 from robovlms_mobile.data.hdf5.frames import all_planes
 from robovlms_mobile.errors import DataError
-from robovlms_mobile.files import flush
+from robovlms_mobile.files import replace_file
 
 LOCK = "build.lock"
+Progress = Callable[[int, int], None]
 
 
-def build(store, paths, progress=None, workers=None):
+def build(
+    store: FrameStore, paths: Iterable[Path], progress: Progress | None = None, workers: int | None = None
+) -> None:
     """Decode every episode of `paths` that `store` has not got as it is now.
 
     Another builder of the same store is waited for, and what it built is used. Killed at any point, the next build
@@ -29,7 +32,7 @@ def build(store, paths, progress=None, workers=None):
 
     Args:
         progress: called as `progress(done, total)` after each episode.
-        workers: processes; by default one a core.
+        workers: threads; by default one a core.
 
     Raises:
         OSError: the store's folder cannot be written or the disk is full; what is finished stays usable.
@@ -55,17 +58,20 @@ def build(store, paths, progress=None, workers=None):
         _sweep(store)
 
 
-def build_or_warn(store, paths, progress=None):
-    """`build`, where a disk that is full or read-only is one warning and not the end of the run."""
+def build_or_warn(store: FrameStore, paths: Iterable[Path], progress: Progress | None = None) -> None:
+    """`build`, where a store that cannot be written (disk full, read-only, another user's) is one warning."""
     try:
         build(store, paths, progress)
     except OSError as error:
+        store.reload()
+        lacking = sum(not store.has(path) for path in paths)
         warnings.warn(
-            f"The frame store in {store.folder} cannot be written ({error.strerror or error}); frames it lacks are "
-            'decoded each time they are read. Free some room, or set "mobile": {"frames": {"dir": …}} in the config.',
+            f"The frame store in {store.folder} cannot be written ({error.strerror or error}). An episode that is not "
+            f"in it, now {lacking} of {len(paths)}, is decoded whenever it is read: {COST} Free some room there, ask "
+            'its owner for the right to write, or name another place in the config: "mobile": {"frames": {"dir": '
+            '"FOLDER"}}.',
             stacklevel=2,
         )
-        store.reload()
 
 
 def _decoded(store, paths, workers):
@@ -82,8 +88,11 @@ def _decoded(store, paths, workers):
 
 def _decode(job):
     path, folder, size, color_order, known = job
-    before = os.stat(path)
-    digest = file_digest(path)
+    try:
+        before = os.stat(path)
+        digest = file_digest(path)
+    except OSError:  # gone meanwhile, or not ours to read
+        return None
     stamp = {"name": path.name, "size": before.st_size, "mtime_ns": before.st_mtime_ns, "digest": digest}
     if known and known.digest == digest and _is_whole(folder / known.file, known):
         return Entry(**{**known.__dict__, **stamp})  # touched, not changed
@@ -93,7 +102,8 @@ def _decode(job):
     except DataError:
         return None
     name = f"{path.stem}-{digest}.npy"
-    _write(folder / name, frames)
+    with replace_file(folder / name) as temporary, open(temporary, "wb") as file:
+        np.save(file, frames)
     return Entry(
         **stamp,
         file=name,
@@ -107,7 +117,7 @@ def _decode(job):
     )
 
 
-def resized(episode, size, color_order):
+def resized(episode: Episode, size: int, color_order: str) -> np.ndarray:
     """Decode and resize a whole episode: (T, 3, size, size) uint8 RGB, as `data.images` resizes single frames.
 
     Raises:
@@ -121,7 +131,7 @@ def resized(episode, size, color_order):
     return out
 
 
-def file_digest(path):
+def file_digest(path: Path) -> str:
     """Return blake2b of a file's bytes, 16 bytes as hex."""
     digest = hashlib.blake2b(digest_size=16)
     with open(path, "rb") as file:
@@ -135,23 +145,6 @@ def _is_whole(path, entry):
         return zlib.crc32(np.load(path, mmap_mode="r")) == entry.crc
     except (OSError, ValueError, EOFError):
         return False
-
-
-def _write(path, frames):
-    """Write beside the place, flush, rename: a file of that name is always whole."""
-    content = io.BytesIO()
-    np.save(content, frames)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    flush(path.parent)
 
 
 def _end_torn_line(index):

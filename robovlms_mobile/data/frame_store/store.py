@@ -1,14 +1,17 @@
 """Decoded frames on disk, resized once: an index and one `.npy` an episode, mapped into memory when read.
 
 Whatever is in doubt (another version, a truncated file, a checksum that fails, a source that changed) counts as not
-there; pixels that are not there are decoded afresh, so a store can be slow but never wrong.
+there; pixels that are not there are decoded afresh, so a store can be slow but never wrong. Only a file whose content
+is wrong is removed; one that cannot be opened, by this user or just now, stays for whoever can.
 """
 
 import base64
 import json
 import mmap
 import os
+import warnings
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +23,13 @@ from robovlms_mobile.data.episodes import Episode, read_episode
 FORMAT = 1
 HIDDEN = ".robovlms-mobile"
 INDEX = "index.jsonl"
+MAPPED = 128  # decoded files a process keeps mapped, each with a file handle
+REFUSED = (
+    "If it is another user's, ask them for chmod -R a+rX {folder}, or name a place of your own in the config: "
+    '"mobile": {{"frames": {{"dir": "FOLDER"}}}}. If too many files are open, allow more: ulimit -n 4096.'
+)
+# Measured on 720p files of the collector's kind, windows of 4 frames; the span is from synthetic to real pictures.
+COST = "each of its windows then costs 0.1 to 0.4 s of CPU instead of under 1 ms."
 
 
 @dataclass(frozen=True)
@@ -39,12 +49,12 @@ class Entry:
     scenario: str | None
     actions: str  # float32, base64
 
-    def to_line(self):
+    def to_line(self) -> str:
         """Return the entry as a line of the index, with its own checksum in front."""
         text = json.dumps(self.__dict__, ensure_ascii=False)
         return f"{zlib.crc32(text.encode()):08x} {text}\n"
 
-    def episode(self, folder):
+    def episode(self, folder: str | Path) -> Episode:
         """Return the `Episode`, without opening its file."""
         actions = np.frombuffer(base64.b64decode(self.actions), np.float32).reshape(self.length, -1)
         return Episode(Path(folder) / self.name, self.images_key, self.length, actions, self.instruction, self.scenario)
@@ -78,14 +88,15 @@ class FrameStore:
         self.__dict__.update(state)
         self.reload()
 
-    def reload(self):
+    def reload(self) -> None:
         """Read the index again; lines that are torn or damaged count as not there."""
         self.entries = read_index(self.folder / INDEX)
         self._number = {name: number for number, name in enumerate(self.entries)}
-        self._checked = mmap.mmap(-1, len(self.entries) + 1)  # shared with forked workers: one check an episode and run
+        # Shared with forked workers: one check an episode and run, and, at the end, one warning a run.
+        self._checked = mmap.mmap(-1, len(self.entries) + 1)
         self._maps = {}
 
-    def has(self, path):
+    def has(self, path: str | Path) -> bool:
         """True when the episode is decoded, its source unchanged since, and its decoded file of the right size."""
         entry = self.entries.get(Path(path).name)
         if entry is None:
@@ -97,31 +108,32 @@ class FrameStore:
         same = (source.st_size, source.st_mtime_ns) == (entry.size, entry.mtime_ns)
         return same and decoded.st_size == entry.bytes
 
-    def read(self, path):
+    def read(self, path: Path) -> Episode:
         """Return the `Episode` at `path`: from the index where it is built, else as `read_episode` does."""
         return self.entries[path.name].episode(path.parent) if self.has(path) else read_episode(path)
 
-    def frames(self, name):
+    def frames(self, name: str) -> np.ndarray:
         """Return an episode's frames as pictures, (T, size, size, 3) uint8 RGB; see `planes`."""
         return np.moveaxis(self.planes(name), 1, -1)
 
-    def bytes(self):
+    def bytes(self) -> int:
         """Return how much the decoded frames take on the disk."""
         return sum(path.stat().st_size for path in self.folder.glob("*.npy"))
 
-    def planes(self, name):
+    def planes(self, name: str) -> np.ndarray:
         """Return an episode's frames, (T, 3, size, size) uint8 RGB, mapped from the disk.
 
         Raises:
-            KeyError: not built, or what is there fails its checksum; the damaged file is then removed.
+            KeyError: not built; or its file cannot be opened, or is damaged and was removed, which the first one to
+                meet it says in a warning.
         """
         if name not in self._maps:
-            if len(self._maps) >= 128:
+            if len(self._maps) >= MAPPED:
                 self._maps.clear()
             self._maps[name] = self._map(self.entries[name])
         return self._maps[name]
 
-    def signature(self, name):
+    def signature(self, name: str) -> np.ndarray:
         """Return grey thumbnails of the first, middle and last frame, (3, 16, 16) uint8, to find near-duplicates."""
         frames = self.planes(name)
         three = frames[[0, len(frames) // 2, len(frames) - 1]].mean(1)  # (3, size, size)
@@ -131,20 +143,38 @@ class FrameStore:
 
     def _map(self, entry):
         path = self.folder / entry.file
-        number = self._number[entry.name]
         try:
             frames = np.load(path, mmap_mode="r")
-            whole = frames.shape == (entry.length, 3, self.size, self.size) and frames.dtype == np.uint8
-            if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
-                raise ValueError("other frames than the index says")
-        except (OSError, ValueError, EOFError) as error:
-            path.unlink(missing_ok=True)  # so that the next build makes it anew
+            self._check(frames, entry)
+        except OSError as error:  # not this user's to read, no file handle left, removed: no word on its content
+            self._warn(f"{path} cannot be read ({error.strerror or error}) and is left as it is", entry, REFUSED)
             raise KeyError(entry.name) from error
-        self._checked[number] = 1
+        except (ValueError, EOFError) as error:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)  # so that the next build makes it anew
+            self._warn(f"{path} is damaged ({error})", entry, "The next run decodes it once more, or tells why not.")
+            raise KeyError(entry.name) from error
         return frames
 
+    def _check(self, frames, entry):
+        number = self._number[entry.name]
+        whole = frames.shape == (entry.length, 3, self.size, self.size) and frames.dtype == np.uint8
+        if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
+            raise ValueError("other frames than the index says")
+        self._checked[number] = 1
 
-def read_index(path):
+    def _warn(self, what, entry, remedy):
+        """Warn once a run, whichever of its forked processes meets it first."""
+        if not self._checked[-1]:
+            self._checked[-1] = 1
+            warnings.warn(
+                f"Frame store: {what}. {entry.name}, and any other like it, is decoded whenever it is read: {COST} "
+                f"{remedy.format(folder=self.folder)}",
+                stacklevel=2,
+            )
+
+
+def read_index(path: str | Path) -> dict[str, Entry]:
     """Return the entries of an index file, name → Entry; {} when there is none."""
     entries = {}
     try:
@@ -159,12 +189,14 @@ def read_index(path):
     return entries
 
 
-def variant(size, color_order):
+def variant(size: int, color_order: str) -> str:
     """Return the name of a store's folder: all that its pixels depend on besides the source."""
     return f"frames-v{FORMAT}-{size}-bicubic-{color_order}-pillow{PIL.__version__}"
 
 
-def open_store(data_dir, image_size=224, color_order="rgb", folder=None):
+def open_store(
+    data_dir: str | Path, image_size: int = 224, color_order: str = "rgb", folder: str | Path | None = None
+) -> FrameStore:
     """Open the store of a data folder, which may be empty or absent; builds nothing.
 
     Args:
@@ -175,7 +207,7 @@ def open_store(data_dir, image_size=224, color_order="rgb", folder=None):
     return FrameStore(Path(data_dir), place / variant(image_size, color_order), image_size, color_order)
 
 
-def place_of(data_dir, folder=None):
+def place_of(data_dir: str | Path, folder: str | Path | None = None) -> Path:
     """Return where what belongs to a data folder is kept.
 
     That is `DATA_DIR/.robovlms-mobile`; or a part of that data's own in `folder`, or, where the data is read-only, in

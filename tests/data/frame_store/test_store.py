@@ -85,7 +85,7 @@ def test_a_decoded_file_emptied_while_the_store_is_open_counts_as_not_there(fold
     store = built(folder)
     name = paths(folder)[0].name
     (store.folder / store.entries[name].file).write_bytes(b"")
-    with pytest.raises(KeyError, match=name):
+    with pytest.warns(UserWarning, match="is damaged .*next run decodes it"), pytest.raises(KeyError, match=name):
         store.planes(name)
     assert_right(folder)
 
@@ -164,6 +164,7 @@ def edit_index(store, change):
     path.write_text(change(path.read_text()))
 
 
+@pytest.mark.filterwarnings("ignore:Frame store")
 @pytest.mark.parametrize("case", DAMAGE)
 def test_damage_never_gives_wrong_pixels_and_is_repaired(folder, case):
     DAMAGE[case](built(folder))
@@ -190,11 +191,12 @@ def test_a_read_only_data_folder_is_stored_in_the_users_cache(folder, monkeypatc
 
 @pytest.mark.parametrize("fault", [errno.ENOSPC, errno.EROFS])
 def test_a_disk_that_takes_nothing_is_one_warning_and_training_goes_on(folder, monkeypatch, fault):
-    def fail(path, frames):
+    def fail(path):
         raise OSError(fault, os.strerror(fault))
 
-    monkeypatch.setattr(building, "_write", fail)
-    with pytest.warns(UserWarning, match=os.strerror(fault)) as warned:
+    monkeypatch.setattr(building, "replace_file", fail)
+    costs = rf"{os.strerror(fault)}.*4 of 4, is decoded .* s of CPU"
+    with pytest.warns(UserWarning, match=costs) as warned:
         dataset = MobileVLAH5Dataset(data_dir=str(folder), **OPTIONS)
     assert len(warned) == 1
     expected = afresh(dataset.samples[0][0].path)[:4]
