@@ -19,7 +19,7 @@ class ActionSpace:
         low, high: m/s and rad/s that map to -1 and +1, or None to leave velocities as they are.
     """
 
-    real_dims: tuple
+    real_dims: tuple[str, ...]
     low: float | None = None
     high: float | None = None
 
@@ -31,16 +31,16 @@ class ActionSpace:
             raise ConfigError(f"norm_min is {self.low} and norm_max {self.high}, expected norm_min < norm_max.")
 
     @property
-    def columns(self):
+    def columns(self) -> list[int]:
         """Columns of a file's `actions` that are trained, list[int]."""
         return [ACTION_DIMS.index(dim) for dim in self.real_dims]
 
     @property
-    def bounds(self):
+    def bounds(self) -> tuple[float, float]:
         """(low, high) a velocity keeps its value in; outside, it is clipped. Heads end in tanh: [-1, 1] unscaled."""
         return (-1.0, 1.0) if self.low is None else (self.low, self.high)
 
-    def encode(self, actions):
+    def encode(self, actions: np.ndarray) -> np.ndarray:
         """actions: (T, 3) m/s and rad/s → (T, 7) float32 in [-1, 1], the real dims first, padding exactly 0.
 
         x ↦ 2 (clip(x, low, high) − low) / (high − low) − 1, as upstream's `normalize_action`; scaled first, padded
@@ -53,13 +53,8 @@ class ActionSpace:
         padded[:, : len(self.real_dims)] = scaled
         return padded
 
-    def decode(self, predicted):
-        """predicted: (..., 7) in [-1, 1] → (..., len(real_dims)) m/s and rad/s. Inverse of `encode` within bounds."""
-        low, high = self.bounds
-        return 0.5 * (np.asarray(predicted)[..., : len(self.real_dims)] + 1) * (high - low) + low
 
-
-def out_of_bounds(actions, space):
+def out_of_bounds(actions: np.ndarray, space: ActionSpace) -> float | None:
     """Return the largest |velocity| of a real dim outside the bounds, or None. actions: (T, 3)."""
     real = actions[:, space.columns]
     low, high = space.bounds
@@ -67,7 +62,7 @@ def out_of_bounds(actions, space):
     return float(np.abs(outside).max()) if outside.size else None
 
 
-def dropped_dims(actions, space):
+def dropped_dims(actions: np.ndarray, space: ActionSpace) -> list[str]:
     """Return the names of dims that are not trained though some action uses them. actions: (T, 3)."""
     used = np.flatnonzero(np.any(actions != 0, axis=0))
     return [ACTION_DIMS[column] for column in used if column not in space.columns]

@@ -19,22 +19,23 @@ class ImageTransform:
         seed: the run's.
     """
 
-    def __init__(self, size=224, options=None, seed=0):
+    def __init__(self, size: int = 224, options: dict | None = None, seed: int = 0):
         self.size = size
         self.options = options or {}
         self.seed = seed
 
-    def __call__(self, image):
+    def __call__(self, image: Image.Image) -> torch.Tensor:
         return normalise(torch.from_numpy(self.resize(image)))
 
-    def resize(self, image):
+    def resize(self, image: Image.Image) -> np.ndarray:
         """A PIL image → (3, size, size) uint8."""
         resized = image.resize((self.size, self.size), Image.Resampling.BICUBIC).convert("RGB")
         return np.ascontiguousarray(np.moveaxis(np.asarray(resized), -1, 0))
 
 
-def normalise(pixels):
+def normalise(pixels: torch.Tensor) -> torch.Tensor:
     """uint8 (…, 3, H, W) → float32 of the same shape, in the order of operations of upstream's transform."""
-    mean = torch.tensor(CLIP_MEAN, device=pixels.device).view(3, 1, 1)
-    std = torch.tensor(CLIP_STD, device=pixels.device).view(3, 1, 1)
+    exact = {"dtype": torch.float32, "device": pixels.device}  # a run in bf16-true has bfloat16 as torch's default
+    mean = torch.tensor(CLIP_MEAN, **exact).view(3, 1, 1)
+    std = torch.tensor(CLIP_STD, **exact).view(3, 1, 1)
     return pixels.to(torch.float32).div(255).sub_(mean).div_(std)

@@ -10,6 +10,7 @@ from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model.heads import RealDimsLoss
 from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
+from robovlms_mobile.model.padding import alone_order
 from robovlms_mobile.options import lora_targets, real_dims
 
 
@@ -35,6 +36,32 @@ class MobileBackbone:
         if isinstance(heads[0], RealDimsLoss):
             heads[0].real_dims = len(real_dims(self.configs))
         return heads
+
+    def merge_multi_modal_input(
+        self,
+        input_embeds,
+        multimodal_feats=None,
+        labels=None,
+        attention_mask=None,
+        is_image=True,
+        insert_idx=1,
+        fill_zero=False,
+    ):
+        """Upstream's, with a sample's tokens in the order of a batch of one: the batch's padding comes last.
+
+        Returns:
+            embeddings (B, S, D), labels (B, S) or None, mask (B, S) or None, True where something was put in (B, S).
+        """
+        merged = super().merge_multi_modal_input(
+            input_embeds, multimodal_feats, labels, attention_mask, is_image, insert_idx, fill_zero
+        )
+        if attention_mask is None:
+            return merged
+        order = alone_order(
+            attention_mask, insert_idx, merged[0].shape[1] - input_embeds.shape[1], from_end=not is_image
+        )
+        rows = torch.arange(len(order), device=order.device).unsqueeze(1)
+        return tuple(each if each is None else each[rows, order] for each in merged)
 
     def _trainable_params_setup(self):
         setup = self.train_setup_configs

@@ -25,9 +25,8 @@ class EpochLosses(Callback):
         self._validated = not trainer.sanity_checking
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        self._total = (
-            self._total + outputs["loss"].detach() * trainer.accumulate_grad_batches
-        )  # Lightning divides by it
+        loss = outputs["loss"].detach().float()  # a sum of hundreds in bfloat16 stands still
+        self._total = self._total + loss * trainer.accumulate_grad_batches  # Lightning divides by it
         self._batches += 1
 
     def share(self, trainer):

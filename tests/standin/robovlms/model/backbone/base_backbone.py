@@ -121,21 +121,43 @@ class BaseRoboVLM(nn.Module):
     def _insert(sequence, extra, at):
         return torch.cat([sequence[:, :at], extra, sequence[:, at:]], dim=1)
 
+    def merge_multi_modal_input(
+        self,
+        input_embeds,
+        multimodal_feats=None,
+        labels=None,
+        attention_mask=None,
+        is_image=True,
+        insert_idx=1,
+        fill_zero=False,
+    ):
+        # embeds (B·W, S, D), mask (B·W, S); images (B·W, 1, 3, H, W) or tokens (B·W, n, D), put in at column insert_idx
+        # → embeds (B·W, S + n, D), labels (never any here), mask (B·W, S + n), True where something was put in
+        if labels is not None:
+            raise NotImplementedError("this test double inserts nothing into labels")
+        tokens = self.encode_images(multimodal_feats).flatten(1, 2) if is_image else multimodal_feats
+        embeds = self._insert(input_embeds, tokens, insert_idx)
+        blank = torch.zeros(input_embeds.shape[:2], dtype=torch.bool, device=embeds.device)
+        inserted = self._insert(blank, blank.new_ones(tokens.shape[:2]), insert_idx)
+        if attention_mask is None:
+            return embeds, None, None, inserted
+        filled = attention_mask.new_full(tokens.shape[:2], 0 if fill_zero else 1)
+        return embeds, None, self._insert(attention_mask, filled, insert_idx), inserted
+
     def _assemble(self, images, text, mask):
-        # images (B·W, 1, 3, H, W) each, text and mask (B·W, L) → embeddings (B·W, S, D), mask (B·W, S)
-        has_bos, has_eos = self.tokenizer.bos_token is not None, self.tokenizer.eos_token is not None
+        # images, text and mask (B·W, L) → embeddings (B·W, S, D), mask (B·W, S), where the action tokens are (B·W, S)
         embeds = self.word_embedding(text)
+        has_bos, has_eos = (int(token is not None) for token in (self.tokenizer.bos_token, self.tokenizer.eos_token))
         for image in images:
-            features = self.encode_images(image).flatten(1, 2)  # (B·W, n, D)
-            embeds = self._insert(embeds, features, int(has_bos))
-            mask = self._insert(mask, mask.new_ones(features.shape[:2]), int(has_bos))
+            embeds, _, mask, _ = self.merge_multi_modal_input(embeds, image, attention_mask=mask, insert_idx=has_bos)
         if self.action_space != "continuous":
             return embeds, mask, None
-        at = embeds.shape[1] - int(has_eos)  # the action tokens come last, before the end of the sentence
+        # the action tokens come last, before the last column
         tokens = self.action_token.expand(len(embeds), self.latent_num, -1)
-        filled = 0 if self.act_head_configs.get("fill_zero", False) else 1
-        mask = self._insert(mask, mask.new_full(tokens.shape[:2], filled), at)
-        return self._insert(embeds, tokens, at), mask, at
+        options = {"is_image": False, "insert_idx": embeds.shape[1] - has_eos}
+        options["fill_zero"] = self.act_head_configs.get("fill_zero", False)
+        embeds, _, mask, inserted = self.merge_multi_modal_input(embeds, tokens, attention_mask=mask, **options)
+        return embeds, mask, inserted
 
     def forward_continuous(
         self,
@@ -157,7 +179,7 @@ class BaseRoboVLM(nn.Module):
         batch, window = vision_x.shape[:2]
         images = [frames.flatten(0, 1).unsqueeze(1) for frames in (vision_x, vision_gripper) if frames is not None]
         text, mask = (each.repeat_interleave(window, dim=0) for each in (lang_x, attention_mask))
-        embeds, mask, at = self._assemble(images, text, mask)
+        embeds, mask, inserted = self._assemble(images, text, mask)
         output = self.model(
             input_ids=None,
             attention_mask=mask,
@@ -168,7 +190,7 @@ class BaseRoboVLM(nn.Module):
             output_hidden_states=True,
         )
         hidden = output.hidden_states[-1]  # (B·W, S, D)
-        read = hidden if at is None else hidden[:, at : at + self.latent_num]
+        read = hidden if inserted is None else hidden[inserted]
         tokens = read.reshape(batch, window, -1, hidden.shape[-1])  # (B, W, latent or S, D)
         action, loss = self._forward_action_head(tokens, action_labels, action_mask)
         if mode != "train":
