@@ -1,6 +1,7 @@
 """All seven backbones: LoRA where it belongs, upstream's behaviour where LoRA is off. On stand-in and real checkout."""
 
 import json
+import math
 
 import pytest
 from support.checkouts import SUPPORT
@@ -54,3 +55,17 @@ def test_train_vision_means_what_it_says(trainable, name):
 def test_train_text_embedding_means_what_it_says(trainable, name):
     more = set(trainable[name]["embedding"]) - set(trainable[name]["lora"])
     assert len(more) == 1 and more.pop().endswith(("wte.weight", "embed_tokens.weight"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_through_upstreams_forward_reaches_every_adapter(trainable, name):
+    run = trainable[name]["run"]
+    second = [each for each in trainable[name]["lora"] if ".lora_B." in each]  # the first halves wait for these
+    assert math.isfinite(run["loss"]) and run["loss"] > 0
+    assert second and not set(second) - set(run["given"])
+    assert any(each.startswith("act_head.") for each in run["given"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sample_is_predicted_as_it_is_alone(trainable, name):
+    assert trainable[name]["run"]["apart"] <= 1e-5 < trainable[name]["run"]["spread"]

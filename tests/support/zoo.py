@@ -1,7 +1,8 @@
-"""Run in a process of its own: build all seven backbones on tiny modules of the shapes upstream reads, print JSON.
+"""Run in a process of its own: build and run all seven backbones on tiny modules of the shapes upstream reads.
 
-Only `_init_backbone`, which would load gigabytes, is replaced; freezing, LoRA and heads are the real ones.
-Arguments: the checkout, a folder with a config.json.
+Only `_init_backbone`, which would load gigabytes and code from elsewhere, is replaced. Freezing, LoRA, heads, and the
+way from pixels and token ids to a loss are the real ones. Prints JSON. Arguments: the checkout, a folder with a
+config.json.
 """
 
 import json
@@ -10,55 +11,102 @@ from types import SimpleNamespace
 
 import torch
 from torch import nn
+from torch.nn.functional import scaled_dot_product_attention
 from transformers import PretrainedConfig
 
-DIM = 8
+DIM, WINDOW, CHUNK = 8, 4, 10
+LENGTHS = (7, 3, 5)  # of the instructions in a batch
 
 
 class Layer(nn.Module):
+    """Attention and an MLP."""
+
     def __init__(self):
         super().__init__()
         self.self_attn = nn.ModuleDict({name: nn.Linear(DIM, DIM) for name in ("q_proj", "k_proj", "v_proj", "o_proj")})
         self.mlp = nn.ModuleDict({"fc1": nn.Linear(DIM, 2 * DIM), "fc2": nn.Linear(2 * DIM, DIM)})
 
-    def forward(self, x):
-        attn, mlp = self.self_attn, self.mlp
-        x = x + attn["o_proj"](attn["q_proj"](x) * attn["k_proj"](x) + attn["v_proj"](x))
+    def forward(self, x, mask=None, seen=None):
+        # x (B, S, D), mask (B, S, S), seen (B, n, D): what attention looks at, x itself unless given → (B, S, D)
+        attn, mlp, seen = self.self_attn, self.mlp, x if seen is None else seen
+        query, key, value = attn["q_proj"](x), attn["k_proj"](seen), attn["v_proj"](seen)
+        x = x + attn["o_proj"](scaled_dot_product_attention(query, key, value, mask))
         return x + mlp["fc2"](torch.relu(mlp["fc1"](x)))
 
 
-def stack(name, embedding):
-    """A text model: embedding, layers in a ModuleList of that name."""
-    model = nn.Module()
-    setattr(model, embedding, nn.Embedding(11, DIM))
-    setattr(model, name, nn.ModuleList([Layer(), Layer()]))
-    return model
+class Gated(Layer):
+    """A layer that looks at the image, as OpenFlamingo puts one before each of a language model's own."""
+
+    def condition_vis_x(self, seen):
+        self.seen = seen.flatten(1, 2)  # (B, n, D)
+
+    def forward(self, x, mask=None):
+        return super().forward(x, seen=self.seen)
 
 
-def tower():
-    model = nn.Module()
-    model.layers = nn.ModuleList([Layer()])
-    model.config = SimpleNamespace(image_size=4, patch_size=2)
-    return model
+class Stack(nn.Module):
+    """A causal language model: embedding, layers in a ModuleList of that name."""
+
+    def __init__(self, name, embedding):
+        super().__init__()
+        setattr(self, embedding, nn.Embedding(11, DIM))
+        setattr(self, name, nn.ModuleList([Layer(), Layer()]))
+        self.embedding, self.layers_in_order = [getattr(self, embedding)], [*getattr(self, name)]  # no modules twice
+
+    def forward(self, input_ids=None, attention_mask=None, inputs_embeds=None, **kwargs):
+        x = self.embedding[0](input_ids) if inputs_embeds is None else inputs_embeds  # (B, S, D)
+        steps = x.shape[1]
+        x = x + torch.sin(torch.arange(steps)[:, None] * torch.arange(1, DIM + 1))  # a token's position matters
+        mask = torch.ones(steps, steps).tril().bool() & attention_mask.bool()[:, None]  # (B, S, S)
+        mask |= torch.eye(steps).bool()
+        hidden = [x]
+        for layer in self.layers_in_order:
+            hidden.append(layer(hidden[-1], mask))
+        return SimpleNamespace(hidden_states=hidden)
 
 
-def with_head(model, embedding):
+class Tower(nn.Module):
+    """A vision tower: (B, 3, 4, 4) → (B, 6, D), however a backbone asks for it."""
+
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.ModuleList([Layer()])
+        self.config = SimpleNamespace(image_size=4, patch_size=2)
+
+    def forward(self, images):
+        return self.layers[0](images.reshape(len(images), 6, DIM))
+
+
+class Projection(nn.Linear):
+    """Kosmos-2's: features and attentions."""
+
+    def forward(self, x):
+        return super().forward(x), None
+
+
+def with_head(model, embedding, text=None):
+    """Give `model` what a transformers model has beside its layers: an output layer, embeddings, config, forward."""
     model.lm_head = nn.Linear(DIM, 11, bias=False)
     model.get_output_embeddings = lambda: model.lm_head
     model.get_input_embeddings = lambda: embedding
     model.config = PretrainedConfig(hidden_size=DIM, use_cache=True)
     model.config.text_config = SimpleNamespace(hidden_size=DIM)
+    if text is not None:
+        model.forward = text.forward
     return model
 
 
 def kosmos():
     text = nn.Module()
-    text.model = stack("layers", "embed_tokens")
-    model = nn.Module()
-    model.text_model, model.vision_model = text, tower()
-    model.image_to_text_projection = nn.Linear(DIM, DIM)
+    text.model = Stack("layers", "embed_tokens")
+    model, vision = nn.Module(), Tower()
+    model.text_model, model.vision_model = text, vision
+    model.image_to_text_projection = Projection(DIM, DIM)
+    vision.model = SimpleNamespace(post_layernorm=nn.Identity())
+    stock = vision.forward
+    vision.forward = lambda pixel_values, **kwargs: (stock(pixel_values),)
     with_head(text, text.model.embed_tokens)
-    with_head(model, text.model.embed_tokens)
+    with_head(model, text.model.embed_tokens, text.model)
     del model.lm_head
     model.config.text_config.embed_dim = DIM
     model.get_output_embeddings = lambda: text.lm_head
@@ -67,16 +115,17 @@ def kosmos():
 
 def llava():
     model = nn.Module()
-    model.transformer = stack("blocks", "wte")
-    model.transformer.vision_tower = tower()
+    model.transformer = Stack("blocks", "wte")
+    model.transformer.vision_tower = Tower()
     model.transformer.mm_projector = nn.Sequential(nn.Linear(DIM, DIM))
     model.get_vision_tower = lambda: model.transformer.vision_tower
-    return with_head(model, model.transformer.wte)
+    model.encode_images = lambda images: model.transformer.mm_projector(model.transformer.vision_tower(images))
+    return with_head(model, model.transformer.wte, model.transformer)
 
 
 def moondream():
     model = nn.Module()
-    model.text_model, model.vision_encoder = stack("h", "wte"), tower()
+    model.text_model, model.vision_encoder = Stack("h", "wte"), Tower()
     with_head(model.text_model, model.text_model.wte)
     return model
 
@@ -84,29 +133,38 @@ def moondream():
 def paligemma():
     model = nn.Module()
     model.language_model = nn.Module()
-    model.language_model.model = stack("layers", "embed_tokens")
-    model.vision_tower, model.multi_modal_projector = tower(), nn.Linear(DIM, DIM)
-    return with_head(model, model.language_model.model.embed_tokens)
+    model.language_model.model = Stack("layers", "embed_tokens")
+    model.vision_tower, model.multi_modal_projector = Tower(), nn.Linear(DIM, DIM)
+    stock = model.vision_tower.forward
+    model.vision_tower.forward = lambda images: SimpleNamespace(last_hidden_state=stock(images))
+    return with_head(model, model.language_model.model.embed_tokens, model.language_model.model)
 
 
 def qwen():
     model = nn.Module()
-    model.transformer = stack("h", "wte")
-    model.transformer.visual = tower()
-    return with_head(model, model.transformer.wte)
+    model.transformer = Stack("h", "wte")
+    model.transformer.visual = Tower()
+    model.device = torch.device("cpu")
+    with_head(model, model.transformer.wte, model.transformer)
+    model.config.visual = {"image_start_id": 8}
+    return model
 
 
 def uform():
     model = nn.Module()
-    model.text_decoder, model.image_encoder = stack("layers", "embed_tokens"), tower()
+    model.text_decoder, model.image_encoder = Stack("layers", "embed_tokens"), Tower()
     model.image_pooling = nn.Linear(DIM, DIM)
+    model.get_images_embeddings = lambda images: model.image_pooling(model.image_encoder(images))
     with_head(model.text_decoder, model.text_decoder.embed_tokens)
     return model
 
 
 def flamingo():
-    model = stack("blocks", "wte")
-    model.gated_cross_attn_layers = nn.ModuleList([Layer(), Layer()])
+    model = Stack("blocks", "wte")
+    model.gated_cross_attn_layers = nn.ModuleList([Gated(), Gated()])
+    pairs = zip(model.gated_cross_attn_layers, model.blocks, strict=True)
+    model.layers_in_order = [layer for pair in pairs for layer in pair]
+    model._get_decoder_layers = lambda: model.gated_cross_attn_layers
     return with_head(model, model.wte)
 
 
@@ -131,7 +189,9 @@ def on_tiny_modules(cls):
     def _init_backbone(self):
         backbone = BUILD[cls.__name__]()
         if cls.__name__ == "RoboFlamingo":
-            self.vision_encoder, self.perceiver, self.lang_config = tower(), nn.Linear(DIM, DIM), backbone.config
+            self.vision_encoder, self.perceiver, self.lang_config = Tower(), nn.Linear(DIM, DIM), backbone.config
+            self.vision_encoder.visual = lambda images: (None, self.vision_encoder(images))
+            self.action_token_id = 10  # upstream reads it and sets it nowhere
         return tokenizer(), backbone
 
     return type(cls.__name__, (cls,), {"_init_backbone": _init_backbone})
@@ -140,6 +200,7 @@ def on_tiny_modules(cls):
 def build(cls, folder, **setup):
     head = {"type": "LSTMDecoder", "hidden_size": 4, "num_layers": 1, "action_dim": 7, "down_sample": "none"}
     setup = {
+        "predict_action": True,
         "freeze_backbone": True,
         "train_vision": False,
         "train_text_embedding": False,
@@ -156,13 +217,45 @@ def build(cls, folder, **setup):
         configs={**configs, "train_setup": setup},
         train_setup_configs=setup,
         act_head_configs={**head, "latent": 1, "action_space": "continuous"},
-        window_size=4,
-        fwd_pred_next_n=10,
+        window_size=WINDOW,
+        fwd_pred_next_n=CHUNK,
     )
 
 
 def trainable(model):
     return sorted(name for name, parameter in model.named_parameters() if parameter.requires_grad)
+
+
+def batch():
+    """Pixels, token ids, mask, actions and which are real, of as many samples as there are LENGTHS."""
+    size, longest = len(LENGTHS), max(LENGTHS)
+    mask = torch.arange(longest).expand(size, longest) < torch.tensor(LENGTHS)[:, None]
+    text = torch.randint(3, 8, mask.shape).where(mask, torch.tensor(0))
+    text[:, 0] = 1
+    for row, length in zip(text, LENGTHS, strict=True):
+        row[length - 1] = 2
+    arm = torch.rand(size, WINDOW, CHUNK, 6) - 0.5
+    labels = {"action_labels": (arm, torch.zeros(size, WINDOW, CHUNK)), "action_mask": arm[..., 0] > -0.3}
+    return {"vision_x": torch.randn(size, WINDOW, 3, 4, 4), "lang_x": text, "attention_mask": mask, **labels}
+
+
+def run(model):
+    """A forward and backward through upstream's own `forward`: the loss, and which adapters got a gradient."""
+    inputs = batch()
+    loss = model(**inputs, raw_text=None, data_source="mobile_vla_action")["loss"]
+    loss.backward()
+    given = [name for name, each in model.named_parameters() if each.grad is not None and each.grad.abs().sum() > 0]
+    with torch.no_grad():
+        together, apart = predict(model, inputs), 0.0
+        for index, length in enumerate(LENGTHS):
+            one = {name: inputs[name][index : index + 1] for name in ("vision_x", "lang_x", "attention_mask")}
+            one = {name: value if name == "vision_x" else value[:, :length] for name, value in one.items()}
+            apart = max(apart, float((predict(model, one)[0] - together[index]).abs().max()))
+    return {"loss": loss.item(), "given": given, "apart": apart, "spread": float(together.std(0).max())}
+
+
+def predict(model, inputs):
+    return model.inference(inputs["vision_x"], inputs["lang_x"], inputs["attention_mask"])["action"][0]
 
 
 def main(root, folder):
@@ -179,6 +272,7 @@ def main(root, folder):
             "lora": trainable(build(ours, folder, lora_enable=True)),
             "vision": trainable(build(ours, folder, lora_enable=True, train_vision=True)),
             "embedding": trainable(build(ours, folder, lora_enable=True, train_text_embedding=True)),
+            "run": run(build(ours, folder, lora_enable=True).eval()),
         }
     print(json.dumps(result))
 

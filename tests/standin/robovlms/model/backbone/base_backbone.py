@@ -192,6 +192,9 @@ class BaseRoboVLM(nn.Module):
         hidden = output.hidden_states[-1]  # (B·W, S, D)
         read = hidden if inserted is None else hidden[inserted]
         tokens = read.reshape(batch, window, -1, hidden.shape[-1])  # (B, W, latent or S, D)
+        return self._decode(tokens, action_labels, action_mask, mode)
+
+    def _decode(self, tokens, action_labels, action_mask, mode):
         action, loss = self._forward_action_head(tokens, action_labels, action_mask)
         if mode != "train":
             return action

@@ -1,5 +1,7 @@
 """Where the other six base models keep their parts; their weights need packages that tests do not have."""
 
+import torch
+
 from robovlms.model.backbone.base_backbone import BaseRoboVLM
 
 
@@ -25,6 +27,24 @@ class RoboFlamingo(BaseRoboVLM):
         self.perceiver.requires_grad_(setup["train_resampler"])
         self.word_embedding.requires_grad_(setup["train_text_embedding"])
         self.act_head.requires_grad_(True)
+
+    def forward_continuous(
+        self, vision_x, lang_x, attention_mask=None, action_labels=None, action_mask=None, mode="train", **kwargs
+    ):
+        # the layers look at the image; the action tokens are ids, before the last token of each sample's own
+        batch, window = vision_x.shape[:2]
+        patches = self.vision_encoder.visual(vision_x.flatten(0, 1))[1]  # (B·W, n, D)
+        for layer in self.model._get_decoder_layers():
+            layer.condition_vis_x(self.perceiver(patches[:, None]))
+        text, mask = (each.repeat_interleave(window, dim=0) for each in (lang_x, attention_mask.long()))
+        at = mask.sum(1) - int(self.tokenizer.eos_token is not None)  # (B·W,)
+        action = self.action_token_id * mask.new_ones(self.latent_num)
+        ids = torch.stack([torch.cat([row[:i], action, row[i:]]) for row, i in zip(text, at, strict=True)])
+        mask = torch.cat([mask.new_ones(len(mask), self.latent_num), mask], dim=1)  # padding is on the right
+        hidden = self.model(input_ids=ids, attention_mask=mask.bool(), output_hidden_states=True).hidden_states[-1]
+        columns = at[:, None] + torch.arange(self.latent_num)
+        tokens = hidden[torch.arange(len(hidden))[:, None], columns].reshape(batch, window, self.latent_num, -1)
+        return self._decode(tokens, action_labels, action_mask, mode)
 
 
 class RoboLLaVA(BaseRoboVLM):
