@@ -1,0 +1,109 @@
+"""The documents name what there is: options, files, verbs, messages. Each test fails when one of them is missing."""
+
+import ast
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from robovlms_mobile.cli import VERBS, build_parser
+from robovlms_mobile.config.keys import MOBILE_KEYS
+from robovlms_mobile.data.block import Block
+
+ROOT = Path(__file__).parents[1]
+READMES = ["README.md", "README.ko.md", "configs/README.md"]
+PACKAGE = sorted((ROOT / "robovlms_mobile").rglob("*.py"))
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def code_of(text):
+    """Return what stands between backticks or in a fenced block: list[str]."""
+    return re.findall(r"```.*?```", text, re.DOTALL) + re.findall(r"(?<!`)`([^`]+)`(?!`)", text)
+
+
+def first_cells(text):
+    """Return the code in the first cell of each row of a Markdown table: list[list[str]]."""
+    rows = [line.replace(r"\|", "¦").split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    return [code_of(cell) for cell in rows]
+
+
+def options():
+    of_mobile = (f"mobile.{section}.{key}" if key else f"mobile.{section}" for section, key in mobile_options())
+    return sorted([*(field.name for field in fields(Block)), *of_mobile])
+
+
+def mobile_options():
+    for section, known in MOBILE_KEYS.items():
+        yield from ((section, key) for key in (sorted(known) or [""]))
+
+
+@pytest.mark.parametrize("option", options())
+def test_every_option_has_one_row_of_its_own(option):
+    rows = [cell for cell in first_cells(text_of("configs/README.md")) if option in cell]
+    assert len(rows) == 1, f"{option} begins {len(rows)} rows of configs/README.md, expected 1"
+
+
+def test_an_option_that_is_gone_is_not_documented():
+    named = {name for text in map(text_of, READMES) for each in code_of(text) for name in re.findall(MOBILE, each)}
+    assert named
+    assert {name for name in named if not any((each + ".").startswith(name + ".") for each in options())} == set()
+
+
+MOBILE = r"(?<![\w.])mobile(?:\.[a-z_]+)+"
+
+
+@pytest.mark.parametrize("name", [*READMES, "patches/README.md", "tests/standin/README.md"])
+def test_every_link_leads_to_a_file(name):
+    links = [link for link in re.findall(r"\]\(([^)#\s]+)", text_of(name)) if "://" not in link]
+    assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("name", [*READMES, "patches/README.md"])
+def test_every_command_named_exists(name):
+    for first, second in re.findall(
+        r"robovlms-mobile ([a-z-]+)(?: ([a-z]+)\b(?![/.:_]))?", "\n".join(code_of(text_of(name)))
+    ):
+        assert first in VERBS, f"{name}: robovlms-mobile {first}"
+        below = [action.choices for action in _parser_of(first)._actions if action.choices and action.dest != "json"]
+        if second and below and isinstance(below[0], dict):
+            assert second in below[0], f"{name}: robovlms-mobile {first} {second}"
+
+
+def _parser_of(verb):
+    (verbs,) = (action for action in build_parser()._actions if action.dest == "verb")
+    return verbs.choices[verb]
+
+
+def test_every_module_named_exists():
+    rows = re.findall(r"^\| (`[^|]+) \|", text_of("README.md").partition("## Where things are")[2], re.MULTILINE)
+    named = [each for cell in rows for each in code_of(cell)]
+    assert len(named) > 9
+    assert [
+        each for each in named if not (ROOT / "robovlms_mobile" / each).exists() and not (ROOT / each).exists()
+    ] == []
+
+
+def test_messages_in_the_failure_table_are_those_of_the_code():
+    said = [sentence for path in PACKAGE for sentence in sentences(path)]
+    table = text_of("README.md").partition("## When it fails")[2].partition("\n## ")[0]
+    quoted = [each for cell in first_cells(table) for each in cell]
+    assert len(quoted) > 5
+    assert [each for each in quoted if not any(fits(each, sentence) for sentence in said)] == []
+
+
+def sentences(path):
+    """Yield the texts in a module, an ellipsis for each value that is put in."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            yield "".join(str(part.value) if isinstance(part, ast.Constant) else "…" for part in node.values)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def fits(quoted, sentence):
+    """True when what is quoted, `…` standing for anything, is part of what the code says."""
+    return re.search(".*".join(map(re.escape, quoted.strip("…").split("…"))), sentence, re.DOTALL) is not None
