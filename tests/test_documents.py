@@ -64,27 +64,25 @@ def test_every_link_leads_to_a_file(name):
 
 @pytest.mark.parametrize("name", [*READMES, "patches/README.md"])
 def test_every_command_named_exists(name):
-    for first, second in re.findall(
-        r"robovlms-mobile ([a-z-]+)(?: ([a-z]+)\b(?![/.:_]))?", "\n".join(code_of(text_of(name)))
-    ):
-        assert first in VERBS, f"{name}: robovlms-mobile {first}"
-        below = [action.choices for action in _parser_of(first)._actions if action.choices and action.dest != "json"]
-        if second and below and isinstance(below[0], dict):
-            assert second in below[0], f"{name}: robovlms-mobile {first} {second}"
+    code = "\n".join(code_of(text_of(name)))
+    for verb, below in re.findall(r"robovlms-mobile ([a-z-]+)(?: ([a-z]+)\b(?![/.:_]))?", code):
+        assert verb in VERBS, f"{name}: robovlms-mobile {verb}"
+        assert below in ("", *below_verb(verb)), f"{name}: robovlms-mobile {verb} {below}"
 
 
-def _parser_of(verb):
+def below_verb(verb):
+    """Return the verbs below a verb, `check`, `report` and `cache` of `data`."""
     (verbs,) = (action for action in build_parser()._actions if action.dest == "verb")
-    return verbs.choices[verb]
+    choices = (action.choices for action in verbs.choices[verb]._actions)
+    return next((list(each) for each in choices if isinstance(each, dict)), [])
 
 
 def test_every_module_named_exists():
     rows = re.findall(r"^\| (`[^|]+) \|", text_of("README.md").partition("## Where things are")[2], re.MULTILINE)
     named = [each for cell in rows for each in code_of(cell)]
     assert len(named) > 9
-    assert [
-        each for each in named if not (ROOT / "robovlms_mobile" / each).exists() and not (ROOT / each).exists()
-    ] == []
+    folders = (ROOT / "robovlms_mobile", ROOT)
+    assert [each for each in named if not any((folder / each).exists() for folder in folders)] == []
 
 
 def test_messages_in_the_failure_table_are_those_of_the_code():
