@@ -2,7 +2,19 @@
 
 
 class MobileError(Exception):
-    """Base of every error the plugin raises on purpose; the command line prints it without a traceback."""
+    """Base of every error the plugin raises on purpose; the command line prints it without a traceback.
+
+    Args:
+        what: what is wrong and where, seen against expected: whole sentences.
+        fix: the next step, a sentence; "" where `what` has it already, or there is none.
+    """
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what, fix)  # the two that a pickled error is made from again
+        self.what, self.fix = what, fix
+
+    def __str__(self) -> str:
+        return f"{self.what} {self.fix}".strip()
 
 
 class ConfigError(MobileError):

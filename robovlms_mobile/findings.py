@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
+from robovlms_mobile.errors import MobileError
+
 OK, WARN, ERROR = LEVELS = ("ok", "warn", "error")
 
 
@@ -21,16 +23,15 @@ class Finding:
     where: str
     fix: str = ""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.level not in LEVELS:
             raise ValueError(f"level is {self.level!r}, expected one of {LEVELS}")
 
     @classmethod
-    def from_error(cls, error, where):
-        """Return an error finding for one of the package's errors: its last sentence, the next step, is the fix."""
-        what, _, fix = str(error).rpartition(". ")
-        return cls("error", what, where, fix) if what else cls("error", fix, where)
+    def from_error(cls, error: MobileError, where: str) -> "Finding":
+        """Return an error finding for one of the package's errors, with that error's fix."""
+        return cls("error", error.what.removesuffix("."), where, error.fix)
 
-    def as_dict(self):
-        """Return the four fields as a dict of strings, for JSON."""
+    def as_dict(self) -> dict[str, str]:
+        """Return the four fields, for JSON."""
         return asdict(self)

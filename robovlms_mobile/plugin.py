@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import wrapt
 
 from robovlms_mobile import registry
+from robovlms_mobile.launch import messages
 from robovlms_mobile.launch import process as launch
 
 _hooked = []
@@ -29,7 +30,17 @@ def register():
 
 
 def early_load():
-    """Entry point of `robovlms.plugins`: called by a patched checkout before any of upstream is imported."""
+    """Entry point of `robovlms.plugins`: called by a patched checkout before any of upstream is imported.
+
+    Raises:
+        ConfigError: main.py runs in fewer processes, or more, than its config and flags ask for.
+    """
+    messages.print_without_traceback()
+    script = messages.main_script()
+    if script is not None:
+        from robovlms_mobile.launch import ranks
+
+        ranks.check_main(script, sys.argv[1:])
     register()
 
 
@@ -41,6 +52,7 @@ def callbacks_factory():
     """
     if "robovlms.data" not in sys.modules:
         return []
+    messages.print_without_traceback()
     launch.keep_site_packages()  # upstream's copy comes after its Trainer
     fill_namespaces()
     from robovlms_mobile.training import callbacks

@@ -9,6 +9,7 @@ import sys
 
 from robovlms_mobile import __version__
 from robovlms_mobile.errors import MobileError
+from robovlms_mobile.launch.messages import message
 
 VERBS = {
     "train": "train",
@@ -44,5 +45,5 @@ def main(argv=None):
     try:
         return args.run(args)
     except MobileError as error:
-        print(f"robovlms-mobile {args.verb}: {error}", file=sys.stderr)
+        print(f"robovlms-mobile {args.verb}: {message(error)}", file=sys.stderr)
         return 1

@@ -14,16 +14,24 @@ def configure(parser):
     )
 
 
-def run(args):
-    """Train. Raises CheckoutError without a checkout, ConfigError for one that does not parse or shards the model."""
+def run(args: argparse.Namespace) -> int:
+    """Train.
+
+    Raises:
+        CheckoutError: no checkout.
+        ConfigError: a config that does not parse or that every run refuses, or not as many processes as it asks for.
+    """
     from robovlms_mobile import plugin
     from robovlms_mobile.checkout import require_checkout
     from robovlms_mobile.config import load_config
+    from robovlms_mobile.config.refusals import check_run
     from robovlms_mobile.launch import process as launch
-    from robovlms_mobile.training.checkpoint_options import check_strategy
+    from robovlms_mobile.launch.ranks import check_processes
 
     root = require_checkout(args.root)
-    check_strategy(load_config(args.config))
+    check_run(load_config(args.config))
+    program = f"-m robovlms_mobile train {f'--root {args.root} ' if args.root else ''}{args.config}"
+    check_processes(program, args.config, args.flags)
     plugin.register()
     launch.run_main(root, [args.config, *args.flags])
     return 0

@@ -8,6 +8,7 @@ from robovlms_mobile.data.names import (
     BALANCES,
     BLOCK_KEYS,
     COLOR_ORDERS,
+    MOBILE_DATASET,
     ON_BAD_EPISODE,
     SPLITS,
     WINDOW_MODES,
@@ -15,7 +16,6 @@ from robovlms_mobile.data.names import (
 )
 from robovlms_mobile.findings import Finding
 
-MOBILE_DATASET = "MobileVLAH5Dataset"
 SPLIT = 0.8  # the dataset's default
 COMPARED = ("color_order", "shift_first", "instruction")  # what val_loss should share with the training loss
 

@@ -33,7 +33,7 @@ REQUIRED = {  # section ("" is the top level) → keys upstream reads without a 
 }
 LORA_REQUIRED = ["lora_r", "lora_alpha", "lora_dropout", "lora_bias"]
 MAY_BE_NULL = frozenset({"act_head", "fwd_head", "resume"})
-POSITIVE = ("batch_size", "num_workers", "window_size", "fwd_pred_next_n", "image_size")
+POSITIVE = ("batch_size", "window_size", "fwd_pred_next_n", "image_size")
 
 IGNORED = {  # "section.key" → (values that change nothing, what to know or do instead)
     "gpus": ((1,), "the command line's --gpus wins, its default is 1: pass --gpus"),

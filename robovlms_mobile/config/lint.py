@@ -7,10 +7,10 @@ from robovlms_mobile.config import keys
 from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
+from robovlms_mobile.config.refusals import refusals
 from robovlms_mobile.data.names import closest
-from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.findings import Finding
-from robovlms_mobile.training.checkpoint_options import CheckpointOptions, check_strategy, wrong_values
+from robovlms_mobile.training.checkpoint_options import CheckpointOptions, wrong_values
 
 
 def lint(config, *, root=None, cuda=None):
@@ -27,6 +27,7 @@ def lint(config, *, root=None, cuda=None):
     """
     return [
         *_missing(config),
+        *refusals(config, cuda),
         *_numbers(config),
         *_trainer(config, cuda),
         *_model(config),
@@ -61,11 +62,9 @@ def _not_an_object(value, where):
 def _numbers(config):
     for name in keys.POSITIVE:
         value = config.get(name, 1)
-        values = value if isinstance(value, list) and name in ("batch_size", "num_workers") else [value]
+        values = value if isinstance(value, list) and name == "batch_size" else [value]
         if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
-            why = ": upstream's loaders prefetch, which takes a worker" if name == "num_workers" else ""
-            what = f"is {as_json(value)}, expected a whole number > 0{why}"
-            yield Finding("error", what, name, "set it to 1 or more")
+            yield Finding("error", f"is {as_json(value)}, expected a whole number > 0", name, "set it to 1 or more")
     low, high = config.get("norm_min", -1), config.get("norm_max", 1)
     if config.get("norm_action") and not (_is_number(low) and _is_number(high) and low < high):
         what = f"norm_min is {as_json(low)} and norm_max {as_json(high)}, expected two numbers, norm_min < norm_max"
@@ -84,10 +83,6 @@ def _trainer(config, cuda):
         if name not in keys.LOGGERS:
             expected = f"expected some of {list(keys.LOGGERS)}"
             yield Finding("error", f"{as_json(name)} is unknown to upstream, {expected}", "trainer.logger", "remove it")
-    try:
-        check_strategy(config)
-    except ConfigError as error:
-        yield Finding.from_error(error, "trainer.strategy")
     yield from _without_cuda(trainer, cuda)
 
 

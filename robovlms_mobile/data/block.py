@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, fields
 
-from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.names import (
     BALANCES,
@@ -103,6 +102,8 @@ def parse_block(config):
 
 def action_space(config, real_dims):
     """Return the `ActionSpace` for the keys `norm_action, norm_min, norm_max`, which stand at a config's top level."""
+    from robovlms_mobile.data.actions import ActionSpace  # with numpy
+
     if not config.get("norm_action", False):
         return ActionSpace(tuple(real_dims))
     return ActionSpace(tuple(real_dims), float(config.get("norm_min", -1)), float(config.get("norm_max", 1)))

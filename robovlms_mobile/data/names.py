@@ -4,6 +4,7 @@ import difflib
 
 from robovlms_mobile.errors import ConfigError
 
+MOBILE_DATASET = "MobileVLAH5Dataset"
 BLOCK_KEYS = (
     "type",
     "data_dir",

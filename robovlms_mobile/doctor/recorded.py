@@ -3,7 +3,7 @@
 import time
 
 from robovlms_mobile.config.access import as_json, blocks
-from robovlms_mobile.config.blocks import MOBILE_DATASET
+from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.findings import Finding
 

@@ -1,4 +1,4 @@
-"""What a config says of keeping: `mobile.checkpoints`, and strategies under which nothing could be kept. No torch."""
+"""What a config says of keeping: `mobile.checkpoints`. No torch."""
 
 from dataclasses import dataclass, fields
 
@@ -7,7 +7,6 @@ from robovlms_mobile.errors import ConfigError
 
 DTYPES = ("fp32", "fp16", "bf16")
 MODES = ("min", "max")
-SHARDED = ("fsdp", "deepspeed")
 
 
 @dataclass(frozen=True)
@@ -44,20 +43,6 @@ def checkpoint_options(configs):
     if wrong:
         raise ConfigError("mobile.checkpoints: " + "; ".join(wrong) + ".")
     return options
-
-
-def check_strategy(config):
-    """Raise ConfigError for a run of ours with a strategy under which no rank has the adapters whole."""
-    from robovlms_mobile.options import is_mobile  # with numpy, which a lint can do without until it runs
-
-    trainer = config.get("trainer")
-    strategy = trainer.get("strategy") if isinstance(trainer, dict) else None
-    name = strategy if isinstance(strategy, str) else type(strategy).__name__
-    if is_mobile(config) and name.lower().startswith(SHARDED):
-        raise ConfigError(
-            f"trainer.strategy is {name}, which shards the model and writes checkpoints of its own format: no rank has "
-            'the adapters whole. They are small and the rest is frozen: set it to "ddp" (several GPUs) or "auto".'
-        )
 
 
 def wrong_values(given):

@@ -171,7 +171,7 @@ class TestBrokenMachines:
 
     def test_the_plugins_own_errors_become_findings(self):
         def fail(subject):
-            raise CheckoutError("git is missing. Install git")
+            raise CheckoutError("git is missing.", "Install git")
             yield
 
         (finding,) = run_check("checkout", fail, Subject())

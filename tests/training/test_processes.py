@@ -1,8 +1,11 @@
 """A run over several processes is the run over one: same losses, one writer, and nobody waits for one that fails."""
 
 import json
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.processes import run_python
 from support.runs import TRAIN, losses, run_folder, write_package
 
 pytestmark = pytest.mark.heavy
@@ -64,6 +67,32 @@ def test_losses_are_those_of_one_process(train, single, tmp_path, processes):
     assert float(single[0]["val_loss"]) != pytest.approx(float(single[1]["val_loss"]), rel=1e-3)
     assert len(list((tmp_path / "runs").rglob("adapter_model.safetensors"))) == 2  # best and last, of one writer
     assert json.loads((run_folder(tmp_path) / "run.json").read_text())["machine"]["processes"] == processes
+
+
+@pytest.mark.slow
+def test_two_nodes_are_one_run(upstream_root, write_config, single, tmp_path):
+    """Two agents of torchrun, as on two machines, each with one process."""
+    trainer = {"strategy": "ddp", "max_epochs": 1, "accumulate_grad_batches": 2}
+    config = write_config(tmp_path, trainer=trainer, learning_rate=1e-2)
+    meeting = ["--nnodes", 2, "--nproc_per_node", 1, "--master_addr", "127.0.0.1", "--master_port", free_port()]
+    run = [*TRAIN, upstream_root, config, "--gpus", 1, "--num_nodes", 2]
+
+    def agent(rank):
+        return run_python(["-m", "torch.distributed.run", *meeting, "--node_rank", rank, *run], tmp_path, timeout=240)
+
+    with ThreadPoolExecutor() as machines:
+        ended = list(machines.map(agent, range(2)))
+    assert [done.returncode for done in ended] == [0, 0], ended[0].stderr[-3000:]
+    (row,) = losses(tmp_path)
+    for name in ("train_loss", "val_loss"):
+        assert float(row[name]) == pytest.approx(float(single[0][name]), rel=1e-5)
+    assert json.loads((run_folder(tmp_path) / "run.json").read_text())["machine"]["processes"] == 2
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
 
 
 def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):

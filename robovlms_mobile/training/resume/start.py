@@ -10,9 +10,10 @@ from pathlib import Path
 
 import torch
 
+from robovlms_mobile.config.refusals import check_run
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.options import is_mobile
-from robovlms_mobile.training.checkpoint_options import check_strategy, checkpoint_options
+from robovlms_mobile.training.checkpoint_options import checkpoint_options
 from robovlms_mobile.training.resume.folders import experiment_of, fresh_folder, is_whole, newest_state
 
 MODULE = "robovlms.train.base_trainer"
@@ -48,10 +49,10 @@ def settle(configs):
     All ranks of a run find the same, for none writes before all are past this point.
 
     Raises:
-        ConfigError: a strategy that shards the model, or checkpoint options that cannot be.
+        ConfigError: what every run refuses, or checkpoint options that cannot be.
         CheckpointError: `resume` names a file that is absent or damaged.
     """
-    check_strategy(configs)
+    check_run(configs, torch.cuda.is_available())
     checkpoint_options(configs)
     wanted, folder = configs.get("resume"), Path(configs["output_dir"])
     if wanted == "last":

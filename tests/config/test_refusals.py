@@ -1,0 +1,78 @@
+"""What a run refuses is what lint calls an error, said before anything is built."""
+
+import pytest
+from support.configs import merge, minimal_config
+from support.runs import TRAIN
+
+from robovlms_mobile.config import lint
+from robovlms_mobile.config.refusals import check_run
+from robovlms_mobile.errors import ConfigError
+
+BLOCK = {"type": "MobileVLAH5Dataset", "data_dir": "."}
+NESTED = {"type": "ConcatDataset", "datasets": [BLOCK, {"type": "ConcatDataset", "datasets": [BLOCK]}]}
+REFUSED = [
+    ("num_workers", {"num_workers": 0}, "set it to 1 or more"),
+    ("trainer.precision", {"trainer": {"precision": "bf16-true"}}, '"bf16-mixed"'),
+    ("trainer.precision", {"trainer": {"precision": "16-true"}}, '"16-mixed"'),
+    ("trainer.strategy", {"trainer": {"strategy": "fsdp"}}, '"ddp"'),
+    ("trainer.accelerator", {"trainer": {"accelerator": "cpu"}}, 'CUDA_VISIBLE_DEVICES=""'),
+    ("val_dataset", {"val_dataset": [BLOCK]}, "episode_pattern"),
+    ("val_dataset", {"val_dataset": [{"type": "DiskCalvinDataset"}]}, "episode_pattern"),
+    ("train_dataset", {"train_dataset": [BLOCK, BLOCK]}, "episode_pattern"),
+    ("val_dataset", {"val_dataset": NESTED}, "episode_pattern"),
+]
+
+
+def config(tmp_path, overrides):
+    base = {**minimal_config(tmp_path), **{each: dict(BLOCK) for each in ("train_dataset", "val_dataset")}}
+    base["trainer"]["accelerator"] = "auto"
+    return merge(base, overrides)
+
+
+@pytest.mark.parametrize(("where", "overrides", "fix"), REFUSED)
+def test_the_run_and_lint_refuse_the_same(tmp_path, where, overrides, fix):
+    given = config(tmp_path, overrides)
+    assert [each.where for each in lint(given, cuda=True) if each.level == "error" and fix in each.fix] == [where]
+    with pytest.raises(ConfigError) as caught:
+        check_run(given, cuda=True)
+    assert str(caught.value).startswith(where) and fix in str(caught.value)
+
+
+def test_a_faultless_config_and_the_run_of_another_are_let_be(tmp_path):
+    check_run(config(tmp_path, {}), cuda=True)
+    other = config(tmp_path, {"val_dataset": [{"type": "DiskCalvinDataset"}]})
+    other |= {"train_dataset": {"type": "DiskCalvinDataset"}, "num_workers": 0}
+    other["train_setup"]["lora_enable"] = False
+    check_run(other, cuda=True)
+    check_run(config(tmp_path, {"trainer": {"accelerator": "cpu"}}), cuda=False)
+
+
+def test_blocks_nested_out_of_sight_make_a_run_ours(tmp_path):
+    given = config(tmp_path, {"train_dataset": NESTED, "train_setup": {"lora_enable": False}})
+    given["val_dataset"] = {"type": "DiskCalvinDataset"}
+    with pytest.raises(ConfigError, match="train_dataset is nested"):
+        check_run(given)
+
+
+def test_all_of_it_is_said_at_once(tmp_path):
+    given = config(tmp_path, {"num_workers": 0, "val_dataset": [BLOCK], "trainer": {"precision": "16-true"}})
+    with pytest.raises(ConfigError) as caught:
+        check_run(given)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_flag_that_asks_for_it_is_refused_as_well(upstream_root, make_config, run_python, tmp_path):
+    command = [*TRAIN, upstream_root, make_config(), "--precision", "bf16-true"]
+    done = run_python(command, cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
+    assert 'trainer.precision is "bf16-true"' in done.stderr
+
+
+def test_several_folders_are_one_block_with_several_patterns(tmp_path):
+    from robovlms_mobile.data.episodes import find_episodes
+
+    for name in ("day1/episode_1.h5", "day2/episode_2.h5"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    patterns = ["day1/episode_*.h5", "day2/episode_*.h5"]
+    assert [path.parent.name for path in find_episodes(tmp_path, patterns)] == ["day1", "day2"]
