@@ -1,8 +1,11 @@
 """Run in a process of its own: build and run all seven backbones on tiny modules of the shapes upstream reads.
 
 Only `_init_backbone`, which would load gigabytes and code from elsewhere, is replaced. Freezing, LoRA, heads, and the
-way from pixels and token ids to a loss are the real ones. Prints JSON. Arguments: the checkout, a folder with a
-config.json.
+way from pixels and token ids to a loss are the real ones, and so are the language models that transformers has: MPT,
+Phi and Llama. Kosmos-2 itself is in probe_company.py. The others come from packages and model folders that tests do
+not have, or, PaliGemma, from a transformers between the two we run on. Prints JSON.
+
+Arguments: the checkout, a folder with a config.json.
 """
 
 import json
@@ -12,9 +15,19 @@ from types import SimpleNamespace
 import torch
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
-from transformers import PretrainedConfig
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    MptConfig,
+    MptForCausalLM,
+    PhiConfig,
+    PhiForCausalLM,
+    PretrainedConfig,
+)
 
 DIM, WINDOW, CHUNK = 8, 4, 10
+SIZES = {"hidden_size": DIM, "intermediate_size": 2 * DIM, "num_hidden_layers": 2, "num_attention_heads": 2}
+SIZES |= {"vocab_size": 11, "pad_token_id": 0}
 LENGTHS = (7, 3, 5)  # of the instructions in a batch
 
 
@@ -114,19 +127,18 @@ def kosmos():
 
 
 def llava():
-    model = nn.Module()
-    model.transformer = Stack("blocks", "wte")
+    model = MptForCausalLM(MptConfig(d_model=DIM, expansion_ratio=2, n_heads=2, n_layers=2, vocab_size=11))
     model.transformer.vision_tower = Tower()
     model.transformer.mm_projector = nn.Sequential(nn.Linear(DIM, DIM))
-    model.get_vision_tower = lambda: model.transformer.vision_tower
+    stock, model.get_vision_tower = model.forward, lambda: model.transformer.vision_tower
+    model.forward = lambda position_ids=None, **kwargs: stock(**kwargs)  # LLaVA's own takes them and passes none on
     model.encode_images = lambda images: model.transformer.mm_projector(model.transformer.vision_tower(images))
-    return with_head(model, model.transformer.wte, model.transformer)
+    return model
 
 
 def moondream():
     model = nn.Module()
-    model.text_model, model.vision_encoder = Stack("h", "wte"), Tower()
-    with_head(model.text_model, model.text_model.wte)
+    model.text_model, model.vision_encoder = PhiForCausalLM(PhiConfig(**SIZES)), Tower()
     return model
 
 
@@ -152,10 +164,9 @@ def qwen():
 
 def uform():
     model = nn.Module()
-    model.text_decoder, model.image_encoder = Stack("layers", "embed_tokens"), Tower()
+    model.text_decoder, model.image_encoder = LlamaForCausalLM(LlamaConfig(**SIZES)), Tower()
     model.image_pooling = nn.Linear(DIM, DIM)
     model.get_images_embeddings = lambda images: model.image_pooling(model.image_encoder(images))
-    with_head(model.text_decoder, model.text_decoder.embed_tokens)
     return model
 
 
