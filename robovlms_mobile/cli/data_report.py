@@ -36,6 +36,7 @@ def format_facts(facts, page):
     if facts.sides:
         training, validation = facts.sides.training.windows, facts.sides.validation.windows
         lines.append(f"windows     {training} for training, {validation} for validation")
+        lines += [f"never seen  {facts.sides.hidden}"] if facts.sides.hidden else []
     if facts.baselines:
         best = min(facts.baselines, key=lambda baseline: baseline.error)
         lines.append(f"to beat     {best.error:.3f} m/s ({best.name})")

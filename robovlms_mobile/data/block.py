@@ -52,8 +52,8 @@ class Block:
     episode_pattern: str | list = "episode_*.h5"
     train_split: float = 0.8
     is_validation: bool | None = None
-    windows: str = "full"
-    shift_first: bool = False
+    windows: str = "padded"
+    shift_first: bool = False  # not the first alone: every frame is paired with the action after its own
     split: str = "stratified"
     balance: str | None = None
     mirror: float = 0.0

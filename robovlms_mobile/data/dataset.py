@@ -20,7 +20,7 @@ from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.split.manifest import copy_beside, divided
-from robovlms_mobile.data.windows import make_window, window_starts
+from robovlms_mobile.data.windows import hidden_frames, make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.seeds import generator_of
 
@@ -198,6 +198,9 @@ class MobileVLAH5Dataset(Dataset):
         if self.augmentation and self.augmentation.mirror:
             self._report_mirror()
         role = "training" if self.training else "validation"
+        cut = (self.window_size, self.chunk_size, self.block.windows, int(self.block.shift_first))
+        if hidden := hidden_frames([each.length for each in self.episodes], *cut):
+            warnings.warn(f'"windows": "{self.block.windows}" in {role}: {hidden}; "padded" shows all.', stacklevel=2)
         log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
 
     def _report_mirror(self):

@@ -1,5 +1,7 @@
 """Which frames and actions a sample sees: the split by episode, the windows in an episode. Pure indices."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +9,7 @@ import numpy as np
 from robovlms_mobile.errors import DataError
 
 
-def split_episodes(episodes, train_split=0.8):
+def split_episodes(episodes: Sequence, train_split: float = 0.8) -> tuple[list, list]:
     """Split a list by its order: the first `train_split` for training, the rest for validation.
 
     By episode, never by window: two windows of one episode share frames. 136 at 0.8 → 108 and 28.
@@ -25,19 +27,46 @@ def split_episodes(episodes, train_split=0.8):
     return train, validation
 
 
-def window_starts(length, window_size, chunk_size, mode="full", shift=0):
-    """Return the first frames of an episode's windows, as a range.
+def window_starts(length: int, window_size: int, chunk_size: int, mode: str, shift: int = 0) -> range:
+    """Return the first frames of an episode's windows.
 
     Args:
         length: frames of the episode, T.
         window_size: frames a sample sees, W.
         chunk_size: actions predicted from a frame, N.
-        mode: "full" takes the windows whose W + N frames all exist (upstream's count: 5 for T 18, W 4, N 10);
-            "padded" takes every frame that has at least one real action to learn from.
-        shift: 1 when a frame is paired with the next action.
+        mode: "padded" takes every frame that has at least one real action to learn from: 18 for T 18; "full" only the
+            windows whose W + N frames all exist (upstream's count): 5 for T 18, W 4, N 10. See `unseen_frames`.
+        shift: 1 where `shift_first` pairs every frame with the action after its own, else 0.
     """
     last = length - (window_size + chunk_size) if mode == "full" else length - 1 - shift
     return range(max(0, last + 1))
+
+
+def unseen_frames(length: int, window_size: int, chunk_size: int, mode: str, shift: int = 0) -> range:
+    """Return the frames of an episode that are in no window, always its last: 8 to 17 of "full" windows as above."""
+    starts = window_starts(length, window_size, chunk_size, mode, shift)
+    return range(min(length, starts[-1] + window_size) if starts else 0, length)
+
+
+def hidden_frames(lengths: Iterable[int], window_size: int, chunk_size: int, mode: str, shift: int = 0) -> str:
+    """Say how much of some episodes is in no window, "" where every frame is in one.
+
+    Args:
+        lengths: frames of each episode; the others as in `window_starts`.
+
+    Returns:
+        e.g. `frames 8-17 of 18 are never seen (56% of all frames)`: the frames of an episode as long as most are, the
+        share of all.
+    """
+    counts = Counter(lengths)
+    hidden = {length: unseen_frames(length, window_size, chunk_size, mode, shift) for length in counts}
+    lost = sum(len(hidden[length]) * count for length, count in counts.items())
+    if not lost:
+        return ""
+    usual = max((length for length in counts if hidden[length]), key=lambda length: (counts[length], length))
+    first, last = hidden[usual][0], hidden[usual][-1]
+    share = lost / sum(length * count for length, count in counts.items())
+    return f"frames {first}-{last} of {usual} are never seen ({share:.0%} of all frames)"
 
 
 @dataclass(frozen=True)
@@ -55,7 +84,7 @@ class Window:
     mask: np.ndarray
 
 
-def make_window(start, length, window_size, chunk_size, shift=0):
+def make_window(start: int, length: int, window_size: int, chunk_size: int, shift: int = 0) -> Window:
     """Return the `Window` that begins at frame `start` of an episode of `length` frames."""
     frames = start + np.arange(window_size)  # (W,)
     actions = start + shift + np.arange(window_size + chunk_size - 1)  # (W + N - 1,)

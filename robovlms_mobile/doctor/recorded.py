@@ -119,7 +119,7 @@ def _actions(good, parsed, config):
 def _windows(where, parsed, is_training, good, config):
     """Return the paths this block uses."""
     from robovlms_mobile.data.split.manifest import planned
-    from robovlms_mobile.data.windows import window_starts
+    from robovlms_mobile.data.windows import hidden_frames, window_starts
 
     try:
         split = planned(parsed, good, folder=((config.get("mobile") or {}).get("frames") or {}).get("dir"))
@@ -127,12 +127,15 @@ def _windows(where, parsed, is_training, good, config):
         yield Finding.from_error(error, where)
         return set()
     own = [episode for episode in good if episode.name in (split.train if is_training else split.validation)]
-    sizes = [config[name] for name in SIZES]
-    counts = [len(window_starts(each.length, *sizes, parsed.windows, int(parsed.shift_first))) for each in own]
+    cut = (*(config[name] for name in SIZES), parsed.windows, int(parsed.shift_first))
+    counts = [len(window_starts(each.length, *cut)) for each in own]
     short = [episode.name for episode, count in zip(own, counts, strict=True) if not count]
     if short:
         what = f"{len(short)} of {len(own)} episodes are too short for a window and left out: {_some(short)}"
         yield Finding("warn", what, where, 'set "windows": "padded", or record longer ones')
+    if hidden := hidden_frames((each.length for each in own), *cut):
+        fix = 'set "windows": "padded" in both blocks, unless you compare with old figures'
+        yield Finding("warn", f'"windows" is "{parsed.windows}": {hidden}', where, fix)
     yield _count(where, is_training, sum(counts), len(own) - len(short), config)
     return {episode.path.resolve() for episode in own}
 

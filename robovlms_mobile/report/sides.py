@@ -1,10 +1,15 @@
 """Training and validation side by side: who is where, and how many windows each gets."""
 
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from robovlms_mobile.data.split.manifest import planned
-from robovlms_mobile.data.windows import window_starts
+from robovlms_mobile.data.windows import hidden_frames, window_starts
 from robovlms_mobile.report.directions import directions, histogram
+from robovlms_mobile.report.records import Record
+from robovlms_mobile.report.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -30,23 +35,22 @@ class Sides:
     Attributes:
         together: groups of episodes that repeat one another and so stay on one side.
         notes: what the split itself has to say, sentences.
+        hidden: which frames are in no window, in words; "" where all are in one.
     """
 
     training: Side
     validation: Side
     together: int
     notes: tuple
+    hidden: str
 
 
-def sides(data_dir, records, settings, signatures):
+def sides(data_dir: str | Path, records: list[Record], settings: Settings, signatures: dict[str, np.ndarray]) -> Sides:
     """Split the records as training does and describe both sides.
 
     Args:
         data_dir: the folder of the episode files.
         signatures: name → (3, 16, 16) uint8, to keep near-duplicates together; names may be missing.
-
-    Returns:
-        Sides
 
     Raises:
         DataError: one of the sides would be empty.
@@ -57,13 +61,12 @@ def sides(data_dir, records, settings, signatures):
     training, validation = (
         _side([by_name[name] for name in names], settings) for names in (split.train, split.validation)
     )
-    return Sides(training, validation, len(split.groups), tuple(split.notes))
+    hidden = hidden_frames((each.length for each in episodes), *_cut(settings))
+    return Sides(training, validation, len(split.groups), tuple(split.notes), hidden)
 
 
-def windows_of(record, settings):
-    """Return how many windows an episode gives under `settings`."""
-    shift = int(settings.shift_first)
-    return len(window_starts(record.episode.length, settings.window_size, settings.chunk_size, settings.windows, shift))
+def _cut(settings):
+    return settings.window_size, settings.chunk_size, settings.windows, int(settings.shift_first)
 
 
 def _side(records, settings):
@@ -72,7 +75,7 @@ def _side(records, settings):
         scenarios[record.scenario] = scenarios.get(record.scenario, 0) + 1
     return Side(
         episodes=len(records),
-        windows=sum(windows_of(record, settings) for record in records),
+        windows=sum(len(window_starts(record.episode.length, *_cut(settings))) for record in records),
         scenarios=scenarios,
         directions=tuple(histogram([directions(record.velocities) for record in records]).tolist()),
     )

@@ -46,7 +46,7 @@ def test_faultless_episodes_give_no_finding(folder):
     found = check(folder)
     assert (found.episodes, found.good, found.frames) == (8, 8, 144)
     assert found.bad == [] and found.warnings == []
-    assert sum(found.windows.values()) == 8 * 5
+    assert sum(found.windows.values()) == 8 * 18
 
 
 def set_frame(number, value):

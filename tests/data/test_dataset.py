@@ -102,7 +102,7 @@ def test_training_and_validation_share_no_episode_and_cover_all(make):
     names = [{episode.name for episode in each.episodes} for each in (train, validation)]
     assert not names[0] & names[1]
     assert (len(names[0]), len(names[1])) == (4, 2)
-    assert (len(train), len(validation)) == (20, 10)
+    assert (len(train), len(validation)) == (4 * 18, 2 * 18)
 
 
 def test_the_labs_is_validation_picks_the_side_as_upstreams_is_training_does(make):
@@ -116,11 +116,18 @@ def test_a_block_on_the_wrong_side_is_refused(make):
         make(is_validation=True, is_training=True)
 
 
-def test_padded_windows_start_at_every_frame(make):
-    dataset = make(windows="padded")
-    assert len(dataset) == 4 * 18
+def test_windows_start_at_every_frame(make, recwarn):
+    dataset = make()
+    assert len(dataset) == 4 * 18 and not any("never seen" in str(each.message) for each in recwarn)
     masks = torch.stack([dataset[index]["chunck_mask"] for index in range(18)])
     assert masks.flatten(1).any(1).all() and not masks.all()
+
+
+@pytest.mark.parametrize("role", ["training", "validation"])
+def test_what_full_windows_hide_is_warned_about_in_numbers(make, role):
+    with pytest.warns(UserWarning, match=f'"full" in {role}: frames 8-17 of 18 are never seen'):
+        dataset = make(windows="full", is_training=role == "training")
+    assert len(dataset) == 5 * len(dataset.episodes)
 
 
 def test_shift_first_pairs_a_frame_with_the_next_action(make):
@@ -228,14 +235,14 @@ def test_short_episodes_are_left_out_and_listed_once(make, tmp_path):
     for index, frames in enumerate((18, 13, 18, 18, 18)):
         write_episode(tmp_path / f"episode_{index}.h5", frames, index)
     with pytest.warns(UserWarning, match=r"1 episodes are shorter than 14 frames.*episode_1\.h5 \(13\)"):
-        assert len(make(data_dir=str(tmp_path), split="sorted")) == 3 * 5
+        assert len(make(data_dir=str(tmp_path), split="sorted", windows="full")) == 3 * 5
 
 
 def test_only_short_episodes_is_an_error_with_the_numbers(make, tmp_path):
     for index in range(5):
         write_episode(tmp_path / f"episode_{index}.h5", 9, index)
     with pytest.raises(DataError, match=r"None of the 4 episodes has the 14 frames.*window_size 4.*padded"):
-        make(data_dir=str(tmp_path))
+        make(data_dir=str(tmp_path), windows="full")
 
 
 def test_a_dim_that_is_used_and_not_trained_is_reported(make, tmp_path):

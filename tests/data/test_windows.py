@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.windows import make_window, split_episodes, window_starts
+from robovlms_mobile.data.windows import hidden_frames, make_window, split_episodes, unseen_frames, window_starts
 from robovlms_mobile.errors import DataError
 
 
@@ -44,6 +44,21 @@ def test_padded_windows_cover_every_frame_and_never_mask_everything(length, shif
         assert window.frames.max() < length and window.actions.max() < length
 
 
+@pytest.mark.parametrize("mode", ["full", "padded"])
+@pytest.mark.parametrize("shift", [0, 1])
+@pytest.mark.parametrize("length", [3, 4, 13, 14, 18, 40])
+def test_unseen_are_the_frames_that_no_window_has(length, shift, mode):
+    windows = [make_window(start, length, 4, 10, shift) for start in window_starts(length, 4, 10, mode, shift)]
+    seen = {int(frame) for window in windows for frame in window.frames}
+    assert set(unseen_frames(length, 4, 10, mode, shift)) == set(range(length)) - seen
+
+
+def test_what_full_windows_hide_is_said_in_numbers():
+    assert hidden_frames([18] * 3, 4, 10, "full") == "frames 8-17 of 18 are never seen (56% of all frames)"
+    assert hidden_frames([18, 18, 40, 9], 4, 10, "full").startswith("frames 8-17 of 18 are never seen (46%")
+    assert hidden_frames([18, 9], 4, 10, "padded") == hidden_frames([], 4, 10, "full") == ""
+
+
 def test_the_mask_marks_exactly_the_real_actions():
     window = make_window(16, 18, 4, 10)
     assert window.frames.tolist() == [16, 17, 17, 17]
@@ -52,9 +67,11 @@ def test_the_mask_marks_exactly_the_real_actions():
     np.testing.assert_array_equal(window.mask, expected)
 
 
-def test_shift_pairs_a_frame_with_the_next_action():
-    assert make_window(3, 18, 4, 10).actions[0] == 3
-    assert make_window(3, 18, 4, 10, shift=1).actions[0] == 4
+def test_shift_pairs_every_frame_with_the_next_action():
+    for start in range(4):
+        plain, shifted = make_window(start, 18, 4, 10), make_window(start, 18, 4, 10, shift=1)
+        np.testing.assert_array_equal(shifted.frames, plain.frames)
+        np.testing.assert_array_equal(shifted.actions, plain.actions + 1)
 
 
 def test_an_episode_too_short_has_no_window():

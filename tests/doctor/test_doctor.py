@@ -66,8 +66,8 @@ def subject(make_config, vlm, recordings):
     blocks = {
         "tokenizer": {"pretrained_model_name_or_path": str(vlm)},
         "vlm": {"pretrained_model_name_or_path": str(vlm)},
-        "train_dataset": {"data_dir": str(recordings)},
-        "val_dataset": {"data_dir": str(recordings)},
+        "train_dataset": {"data_dir": str(recordings), "windows": "padded"},
+        "val_dataset": {"data_dir": str(recordings), "windows": "padded"},
     }
 
     def make(**overrides):
@@ -308,7 +308,7 @@ class TestData:
         text = "\n".join(only(seen, "ok"))
         assert "10 episodes match episode_*.h5, 180 frames" in text
         assert "4 frames 8×6 read in" in text and "on the left to the cup" in text
-        assert "40 windows from 8 episodes" in text and "10 windows from 2 episodes" in text
+        assert "144 windows from 8 episodes" in text and "36 windows from 2 episodes" in text
 
     def test_the_counts_are_those_of_the_dataset(self, subject):
         from robovlms_mobile.data.dataset import MobileVLAH5Dataset
@@ -320,7 +320,7 @@ class TestData:
             len(MobileVLAH5Dataset(**given[name], **above, is_training=training))
             for name, training in (("train_dataset", True), ("val_dataset", False))
         ]
-        assert lengths == [40, 10]
+        assert lengths == [144, 36]
 
     def test_no_file_is_one_error_that_says_what_is_there(self, subject):
         pattern = {"episode_pattern": "episode_20261114_*.h5"}
@@ -341,21 +341,27 @@ class TestData:
         skip = {"on_bad_episode": "skip"}
         seen = look(recorded.episodes, subject(train_dataset=skip, val_dataset=skip))
         assert only(seen, "error") == [] and len(only(seen, "warn")) == 2
-        assert any("30 windows from 6 episodes" in text for text in only(seen, "ok"))
+        assert any("108 windows from 6 episodes" in text for text in only(seen, "ok"))
 
     def test_fewer_windows_than_a_batch_lose_validation_or_the_run(self, subject):
-        seen = look(recorded.episodes, subject(batch_size=11))
+        seen = look(recorded.episodes, subject(batch_size=37))
         assert only(seen, "error") == [] and "no val_loss" in only(seen, "warn")[0]
-        assert "nothing is trained" in only(look(recorded.episodes, subject(batch_size=41)), "error")[0]
+        assert "nothing is trained" in only(look(recorded.episodes, subject(batch_size=145)), "error")[0]
 
     def test_episodes_too_short_for_a_window_are_named(self, subject, recordings):
+        full = {"train_dataset": {"windows": "full"}, "val_dataset": {"windows": "full"}}
         first = min(recordings.iterdir())
         record(first, length=9)
-        (text,) = only(look(recorded.episodes, subject()), "warn")
+        (text,) = [each for each in only(look(recorded.episodes, subject(**full)), "warn") if "too short" in each]
         assert first.name in text and "padded" in text
         for path in recordings.iterdir():
             record(path, length=9)
-        assert len(only(look(recorded.episodes, subject()), "error")) == 2
+        assert len(only(look(recorded.episodes, subject(**full)), "error")) == 2
+
+    def test_what_full_windows_hide_is_said_in_numbers(self, subject):
+        full = {"train_dataset": {"windows": "full"}, "val_dataset": {"windows": "full"}}
+        said = only(look(recorded.episodes, subject(**full)), "warn")
+        assert len(said) == 2 and all("frames 8-17 of 18 are never seen (56% of all frames)" in each for each in said)
 
     def test_clipped_actions_are_a_warning_with_the_values_to_set(self, subject):
         (text,) = only(look(recorded.episodes, subject(norm_min=-1, norm_max=1)), "warn")

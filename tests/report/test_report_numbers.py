@@ -147,10 +147,18 @@ def test_facts_of_a_handful_of_records():
     assert list(facts.scenarios)[-1] == UNKNOWN
     assert facts.lengths == {18: 3}
     assert facts.sequences[0][1] == 2
-    assert (facts.sides.training.windows, facts.sides.validation.windows) == (10, 5)
+    assert (facts.sides.training.windows, facts.sides.validation.windows) == (36, 18)
+    assert facts.sides.hidden == ""
     assert facts.ratio is None
     assert facts.bad == ("one.h5: broken",)
     assert json.loads(json.dumps(facts.to_json()))["combinations"][0]["episodes"] == 1
+
+
+def test_what_full_windows_hide_is_a_fact():
+    records = [record(".wwwwwwwwwwwwwwwww", number) for number in range(5)]
+    facts = describe("data", records, Settings(split="sorted", windows="full"), {})
+    assert (facts.sides.training.windows, facts.sides.validation.windows) == (20, 5)
+    assert facts.sides.hidden == "frames 8-17 of 18 are never seen (56% of all frames)"
 
 
 def test_the_sides_are_those_of_the_split_kept_for_this_data(tmp_path):
@@ -215,12 +223,12 @@ def test_settings_come_from_the_training_block():
         "train_dataset": {
             "type": "MobileVLAH5Dataset",
             "color_order": "bgr",
-            "windows": "padded",
+            "windows": "full",
             "episode_pattern": "e*",
         },
         "mobile": {"frames": {"dir": "somewhere"}},
     }
-    wanted = replace(Settings(), pattern="e*", color_order="bgr", windows="padded", window_size=2, chunk_size=3)
+    wanted = replace(Settings(), pattern="e*", color_order="bgr", windows="full", window_size=2, chunk_size=3)
     off = {"mirror": 0.0, "color_jitter": 0.0, "random_crop": 1.0, "rgb_pad": 0}
     assert settings_of(config) == replace(wanted, frames_dir="somewhere", augmentation=off)
     assert settings_of(None) == Settings()

@@ -171,6 +171,7 @@ def test_the_config_sets_windows_ratio_and_augmentation(episodes, make_config, t
     assert sum(facts["directions"]) == facts["frames"] == 108
     page = (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert "training windows to trainable parameters" in page
+    assert "With windows “full”, frames 8-17 of 18 are never seen (56% of all frames)" in page
     assert (tmp_path / "out" / "augmentation.png").is_file()
 
 

@@ -56,7 +56,7 @@ def test_the_share_of_a_rare_direction_rises():
 def test_a_window_counts_what_is_predicted_from_its_last_frame():
     keys = ["stop", "d", "q", *["w"] * 15]
     actions = np.stack([command(key) for key in keys])
-    found = [chunk_directions(actions, make_window(start, 18, 4, 10), 10) for start in window_starts(18, 4, 10)]
+    found = [chunk_directions(actions, make_window(start, 18, 4, 10), 10) for start in window_starts(18, 4, 10, "full")]
     assert found == [{W}] * 5  # the wait, d and q lie before the fourth frame
     assert chunk_directions(actions, make_window(0, 18, 2, 10), 10) == {D, Q, W}
 

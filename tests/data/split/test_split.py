@@ -60,7 +60,7 @@ def test_136_episodes_of_a_day_split_108_to_28_and_every_scenario_alike():
     assert (len(split.train), len(split.validation)) == (108, 28)
     assert set(scenarios_of(split.validation)) == set(SCENARIOS)
     assert set(scenarios_of(split.validation).values()) <= {3, 4}  # 3.5 of 17 each
-    each = len(window_starts(18, 4, 10))
+    each = len(window_starts(18, 4, 10, "full"))
     assert (len(split.train) * each, len(split.validation) * each) == (540, 140)
 
 
