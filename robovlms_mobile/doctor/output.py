@@ -1,13 +1,15 @@
 """Checks of the folders a run writes to: writable, with room for what it keeps."""
 
-import json
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from robovlms_mobile.config.access import lookup, section
+from robovlms_mobile.config.model_size import estimate
 from robovlms_mobile.config.paths import VLM
 from robovlms_mobile.doctor.model import in_bytes, weight_files
+from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.findings import Finding
 
 FOLDERS = ("output_root", "log_root", "cache_root")
@@ -15,7 +17,7 @@ LEAST = 10**9  # bytes that should always be free
 FLOAT32 = 4
 
 
-def folders(subject):
+def folders(subject) -> Iterator[Finding]:
     """Yield whether each folder can be written to; made is none of them."""
     for key in FOLDERS:
         value = subject.config.get(key)
@@ -30,7 +32,7 @@ def folders(subject):
             yield Finding("error", what, key, f"change its owner or rights, or set {key} to another folder")
 
 
-def room(subject):
+def room(subject) -> Iterator[Finding]:
     """Yield whether the disk has room for the checkpoints of a whole run, by a rough estimate."""
     value = subject.config.get("output_root")
     if not isinstance(value, str) or not value:
@@ -44,7 +46,7 @@ def room(subject):
         yield Finding("ok", what, "output_root")
 
 
-def checkpoint_bytes(config):
+def checkpoint_bytes(config: dict) -> int:
     """Estimate what a run keeps: `best`, `last`, one folder a period, the best few, and last.ckpt with two moments.
 
     Room for one more of each: the old one lives until the new one is whole.
@@ -57,35 +59,18 @@ def checkpoint_bytes(config):
     return trainable_bytes(config) * (2 + periodic + more + 1 + 2 * 3)
 
 
-def trainable_bytes(config):
-    """Estimate the size of what is trained, as float32: adapters and head, or at most the whole model."""
-    setup = section(config, "train_setup")
+def trainable_bytes(config: dict) -> int:
+    """Return the size of what is trained, as float32: adapters and head, or at most the whole model."""
     folder = Path(str(lookup(config, VLM)))
     whole = sum(path.stat().st_size for path in weight_files(folder) if path.is_file()) if folder.is_dir() else 0
-    frozen = setup.get("freeze_backbone") or setup.get("lora_enable")
-    if not frozen or setup.get("train_vision") or setup.get("train_text_embedding"):
+    setup = section(config, "train_setup")
+    if setup.get("train_vision") or setup.get("train_text_embedding"):
         return max(whole, LEAST)
-    width, layers, inner = _text_model(folder)
-    rank = setup.get("lora_r") if setup.get("lora_enable") else 0
-    rank = rank if isinstance(rank, int) else 0
-    adapters = rank * layers * (8 * width + 2 * (width + inner))  # q, k, v, out and two MLP linears, A and B each
-    hidden = lookup(config, "act_head.hidden_size")
-    hidden = hidden if isinstance(hidden, int) else 1024
-    head = 4 * hidden * (width + hidden) + 24 * hidden * hidden  # an LSTM of four layers
-    return FLOAT32 * (adapters + head)
-
-
-def _text_model(folder):
-    """Return (width, layers, MLP width) of a model's text part; Kosmos-2's where its config does not say."""
-    file = folder / "config.json"
     try:
-        config = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    except ValueError:  # reported with the model
-        config = {}
-    text = section(config, "text_config") or config
-    names = (("embed_dim", "hidden_size"), ("layers", "num_hidden_layers"), ("ffn_dim", "intermediate_size"))
-    sizes = zip(names, (2048, 24, 8192), strict=True)
-    return tuple(next((text[name] for name in pair if name in text), default) for pair, default in sizes)
+        total = estimate(config).total
+    except (ConfigError, AttributeError, TypeError):  # reported with the model, or with the config
+        total = None
+    return max(whole, LEAST) if total is None else FLOAT32 * total
 
 
 def _existing(value):

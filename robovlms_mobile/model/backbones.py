@@ -17,6 +17,8 @@ from robovlms_mobile.options import lora_targets, real_dims
 class MobileBackbone:
     """Mixed in before an upstream backbone: checks the model folder, injects LoRA, tells the head its real dims."""
 
+    remote_code = False  # whether the base model's folder brings Python of its own, to be run when it is loaded
+
     def __init__(self, configs, *args, **kwargs):
         try:
             super().__init__(configs, *args, **kwargs)
@@ -28,7 +30,7 @@ class MobileBackbone:
 
     def _init_backbone(self):
         restore_vision2seq()
-        _check_tokenizer(self.configs["tokenizer"])
+        _check_tokenizer(self.configs["tokenizer"], self.remote_code)
         return super()._init_backbone()
 
     def _init_heads(self):
@@ -139,6 +141,8 @@ class RoboLLaVA(MobileBackbone, ClipTransform, upstream.RoboLLaVA):
 class RoboMoonDream(MobileBackbone, upstream.RoboMoonDream):
     """Upstream's RoboMoonDream, with LoRA on its text model when `lora_enable` is true."""
 
+    remote_code = True
+
 
 class RoboPaligemma(MobileBackbone, upstream.RoboPaligemma):
     """Upstream's RoboPaligemma, with LoRA when `lora_enable` is true."""
@@ -151,6 +155,8 @@ class RoboQwen(MobileBackbone, upstream.RoboQwen):
 class RoboUform(MobileBackbone, upstream.RoboUform):
     """Upstream's RoboUform, with LoRA on its text decoder when `lora_enable` is true."""
 
+    remote_code = True
+
 
 def _normalised(images):
     return normalise(images) if images.dtype == torch.uint8 else images
@@ -160,7 +166,7 @@ def _is_trained_bias(name, setup):
     return setup["lora_bias"] != "none" and name.endswith("bias")
 
 
-def _check_tokenizer(config):
+def _check_tokenizer(config, remote_code):
     """Load the tokenizer once ourselves: when that fails, upstream would delete its folder and start over."""
     import transformers
 
@@ -168,7 +174,7 @@ def _check_tokenizer(config):
     if path is None or not os.path.isdir(path):
         return
     try:
-        getattr(transformers, config["type"]).from_pretrained(path, trust_remote_code=True)
+        getattr(transformers, config["type"]).from_pretrained(path, trust_remote_code=remote_code)
     except Exception as error:  # transformers raises nearly anything for a broken folder
         raise ModelError(
             f"tokenizer.pretrained_model_name_or_path {path} does not load as {config['type']}: "

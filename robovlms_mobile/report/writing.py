@@ -4,13 +4,13 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from robovlms_mobile.config.model_size import estimate
 from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
 from robovlms_mobile.report.drawings import draw
 from robovlms_mobile.report.facts import describe
 from robovlms_mobile.report.looks import Looks
-from robovlms_mobile.report.model_size import estimate
 from robovlms_mobile.report.page import render
 from robovlms_mobile.report.pictures import pictures
 from robovlms_mobile.report.records import read_records

@@ -70,3 +70,32 @@ def test_a_step_through_upstreams_forward_reaches_every_adapter(trainable, name)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_sample_is_predicted_as_it_is_alone(trainable, name):
     assert trainable[name]["run"]["apart"] <= 1e-5 < trainable[name]["run"]["spread"]
+
+
+REMOTE = """
+import json, sys
+from pathlib import Path
+from robovlms_mobile.model import backbones
+folder = Path("tokenizer")
+folder.mkdir()
+(folder / "config.json").write_text("{}")
+(folder / "code.py").write_text("from pathlib import Path; Path('ran').touch()")
+names = {"auto_map": {"AutoTokenizer": [None, "code.Own"]}, "tokenizer_class": "Own"}
+(folder / "tokenizer_config.json").write_text(json.dumps(names))
+backbone = getattr(backbones, sys.argv[1])
+try:
+    backbones._check_tokenizer(
+        {"type": "AutoTokenizer", "pretrained_model_name_or_path": str(folder)}, backbone.remote_code
+    )
+except backbones.ModelError:
+    pass
+"""
+
+
+@pytest.mark.parametrize("name", ["RoboKosMos", "RoboMoonDream"])
+def test_python_in_a_models_folder_runs_only_for_a_model_that_needs_it(upstream_root, run_python, tmp_path, name):
+    code = "from robovlms_mobile.launch import process; process.prepare()\n" + REMOTE
+    environ = {"PYTHONPATH": upstream_root, "HF_HOME": tmp_path / "hub", "HF_HUB_OFFLINE": 1}
+    done = run_python(["-c", code, name], tmp_path, environ)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ran").exists() == (name == "RoboMoonDream")

@@ -1,13 +1,16 @@
 """The estimate of trainable parameters against models that are really built."""
 
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 
+from robovlms_mobile.config import load_config
+from robovlms_mobile.config.model_size import MLP, estimate
+from robovlms_mobile.doctor.output import trainable_bytes
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
-from robovlms_mobile.report.model_size import MLP, estimate
 
 
 def config(folder, targets="text", **head):
@@ -40,6 +43,18 @@ def test_the_estimate_of_the_lstm_head_is_what_torch_builds(tiny_vlm):
     assert found.head == built
     assert found.total == found.lora + built
     assert "config.json" in found.sizes_from
+
+
+def test_kosmos_2_as_the_lab_trains_it_is_28_million_of_adapters_and_39_of_head():
+    lab = load_config(Path(__file__).parents[2] / "configs/mobile_vla_lora.json")
+    found = estimate(lab | {"vlm": {}, "model_path": "nowhere"})
+    assert (found.lora, found.head) == (28_311_552, 39_502_652)
+
+
+@pytest.mark.parametrize("change", [{}, {"num_layers": 1}, {"type": "MobileFCDecoder"}, {"latent": 2}])
+def test_the_doctor_and_the_report_say_the_same(tiny_vlm, change):
+    given = config(tiny_vlm, **change)
+    assert trainable_bytes(given) == 4 * estimate(given).total
 
 
 def test_without_the_model_folder_the_sizes_are_kosmos_2s():

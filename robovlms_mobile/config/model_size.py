@@ -28,12 +28,12 @@ class Estimate:
     why: str
 
     @property
-    def total(self):
+    def total(self) -> int | None:
         """LoRA and head together, None where either is unknown."""
         return None if self.lora is None or self.head is None else self.lora + self.head
 
 
-def estimate(config):
+def estimate(config: dict) -> Estimate:
     """Return the `Estimate` for a config dict as `load_config` gives it.
 
     Raises:
