@@ -1,6 +1,7 @@
 """Upstream's seven backbones under their own names, with LoRA that works. With LoRA off they are upstream's."""
 
 import os
+import warnings
 
 import robovlms.model.backbone as upstream
 import torch
@@ -12,6 +13,8 @@ from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
 from robovlms_mobile.model.padding import alone_order
 from robovlms_mobile.options import lora_targets, real_dims
+
+UNORDERED = {"history_type": "pre", "action_space": "down_sample"}  # frames one behind the other; every token read
 
 
 class MobileBackbone:
@@ -34,6 +37,7 @@ class MobileBackbone:
         return super()._init_backbone()
 
     def _init_heads(self):
+        _warn_of_company(self.configs.get("batch_size", 1), self.act_head_configs or {})
         heads = super()._init_heads()
         if isinstance(heads[0], RealDimsLoss):
             heads[0].real_dims = len(real_dims(self.configs))
@@ -41,14 +45,14 @@ class MobileBackbone:
 
     def merge_multi_modal_input(
         self,
-        input_embeds,
-        multimodal_feats=None,
-        labels=None,
-        attention_mask=None,
-        is_image=True,
-        insert_idx=1,
-        fill_zero=False,
-    ):
+        input_embeds: torch.Tensor,
+        multimodal_feats: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        is_image: bool = True,
+        insert_idx: int = 1,
+        fill_zero: bool = False,
+    ) -> tuple[torch.Tensor | None, ...]:
         """Upstream's, with a sample's tokens in the order of a batch of one: the batch's padding comes last.
 
         Returns:
@@ -109,15 +113,15 @@ class ClipTransform:
     """
 
     @property
-    def image_processor(self):
+    def image_processor(self) -> ImageTransform:
         """Turns a PIL image into (3, image_size, image_size) float32."""
         configs = self.configs
         return ImageTransform(configs.get("image_size", 224), configs.get("mobile"), configs.get("seed", 0))
 
-    def forward(self, vision_x, *args, **kwargs):
+    def forward(self, vision_x: torch.Tensor, *args, **kwargs):
         return super().forward(_normalised(vision_x), *args, **kwargs)
 
-    def inference(self, vision_x, *args, **kwargs):
+    def inference(self, vision_x: torch.Tensor, *args, **kwargs):
         return super().inference(_normalised(vision_x), *args, **kwargs)
 
 
@@ -160,6 +164,18 @@ class RoboUform(MobileBackbone, upstream.RoboUform):
 
 def _normalised(images):
     return normalise(images) if images.dtype == torch.uint8 else images
+
+
+def _warn_of_company(batch_size, head):
+    """Warn where tokens are read that `merge_multi_modal_input` cannot put in order."""
+    unordered = [f"{key} {value!r}" for key, value in UNORDERED.items() if head.get(key) == value]
+    if batch_size > 1 and unordered:
+        warnings.warn(
+            f"act_head.{' and '.join(unordered)}: the padding of batch_size {batch_size} reaches the head, so a sample "
+            "depends on how long the other instructions in its batch are. Set history_type to post and action_space "
+            "to continuous, or batch_size to 1.",
+            stacklevel=2,
+        )
 
 
 def _is_trained_bias(name, setup):

@@ -2,8 +2,10 @@
 
 import functools
 
+from torch import nn
 
-def accept_embeddings(kosmos):
+
+def accept_embeddings(kosmos: nn.Module) -> None:
     """Let `kosmos(inputs_embeds=…)` run the text model alone.
 
     Stock Kosmos-2 insists on pixels or image features, though upstream has already merged the image's features into
@@ -21,7 +23,7 @@ def accept_embeddings(kosmos):
     kosmos.forward = forward
 
 
-def restore_vision2seq():
+def restore_vision2seq() -> None:
     """Give `AutoModelForVision2Seq`, which upstream's configs name, back to a transformers that renamed it."""
     import transformers
 

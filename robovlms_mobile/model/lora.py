@@ -3,6 +3,7 @@
 Knows torch modules and PEFT, nothing of upstream.
 """
 
+import os
 import re
 
 import torch
@@ -16,7 +17,7 @@ PREFIX = "base_model.model."  # what PeftModel puts before every name
 ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 
 
-def linear_names(model):
+def linear_names(model: nn.Module) -> list[str]:
     """Return the names of all linear layers LoRA can wrap, without the output embedding (lm_head)."""
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
     inside = {
@@ -36,7 +37,7 @@ def _is_linear(module):
     return isinstance(module, nn.Linear) or type(module).__name__ == "Conv1D"
 
 
-def text_layer_names(model, text_tower, vision_tower):
+def text_layer_names(model: nn.Module, text_tower: nn.Module, vision_tower: nn.Module) -> list[str]:
     """Return the names of the linears in the text tower's layers, its attention and MLP blocks.
 
     A layer is an element of a ModuleList; a projection between the towers is in none. Some text towers hold the
@@ -53,7 +54,7 @@ def text_layer_names(model, text_tower, vision_tower):
     return [name for name in linear_names(model) if id(modules[name]) in layers and id(modules[name]) not in vision]
 
 
-def target_pattern(model, text_tower, vision_tower, targets="text"):
+def target_pattern(model: nn.Module, text_tower: nn.Module, vision_tower: nn.Module, targets: str = "text") -> str:
     """Return the regex PEFT matches module names with.
 
     Args:
@@ -91,7 +92,7 @@ def _generalised(name):
     return re.sub(r"(?<=\\\.)\d+(?=\\\.)", r"\\d+", re.escape(name))
 
 
-def add_lora(model, pattern, *, r, alpha, dropout, bias="none"):
+def add_lora(model: nn.Module, pattern: str, *, r: int, alpha: int, dropout: float, bias: str = "none") -> None:
     """Put LoRA adapters into `model`, in place. What was trainable before stays trainable.
 
     Args:
@@ -110,17 +111,17 @@ def add_lora(model, pattern, *, r, alpha, dropout, bias="none"):
             parameter.requires_grad_(True)
 
 
-def is_lora(name):
+def is_lora(name: str) -> bool:
     """True for the name of an adapter's parameter."""
     return ".lora_" in name
 
 
-def has_lora(model):
+def has_lora(model: nn.Module) -> bool:
     """True when `add_lora` was called on the model."""
     return ADAPTER in (getattr(model, "peft_config", None) or {})
 
 
-def adapter_tensors(model, dtype="F32"):
+def adapter_tensors(model: nn.Module, dtype: str = "F32") -> dict[str, torch.Tensor]:
     """Return the adapters as `PeftModel.from_pretrained` reads them: dict of name → CPU tensor, contiguous.
 
     Args:
@@ -135,7 +136,7 @@ def adapter_tensors(model, dtype="F32"):
     return {PREFIX + name: converted(name, tensor.detach(), dtype).cpu().contiguous() for name, tensor in state.items()}
 
 
-def save_adapters(model, folder, base_model, dtype="F32"):
+def save_adapters(model: nn.Module, folder: str | os.PathLike, base_model: str, dtype: str = "F32") -> None:
     """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`.
 
     Args:

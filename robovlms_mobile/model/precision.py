@@ -1,6 +1,7 @@
 """Precisions of written tensors: their names on the command line, in safetensors and in torch."""
 
 import math
+from collections.abc import Iterable
 
 import torch
 
@@ -12,7 +13,7 @@ TORCH = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 LARGEST_HALF = 65504
 
 
-def converted(name, tensor, dtype):
+def converted(name: str, tensor: torch.Tensor, dtype: str) -> torch.Tensor:
     """Return a floating-point tensor in another precision.
 
     Args:
@@ -29,12 +30,12 @@ def converted(name, tensor, dtype):
     return tensor.to(TORCH[dtype])
 
 
-def coarsest(dtypes):
+def coarsest(dtypes: Iterable[str]) -> str:
     """Return the name of the coarsest precision among safetensors' types: fp32, fp16 or bf16."""
     found = set(dtypes)
     return next((name for name, stored in reversed(STORED.items()) if stored in found), "fp32")
 
 
-def stored_type(tensor):
+def stored_type(tensor: torch.Tensor) -> str:
     """Return safetensors' name for the precision of a floating-point tensor: F32, F16 or BF16."""
     return next(stored for stored, dtype in TORCH.items() if dtype is tensor.dtype)

@@ -6,7 +6,7 @@ MODULE = "robovlms.model.policy_head.trajectory_gpt2"
 GONE = ("SequenceSummary", "find_pruneable_heads_and_indices", "prune_conv1d_layer")
 
 
-def restore_gpt2_names():
+def restore_gpt2_names() -> None:
     """Make upstream's GPT module importable and its model buildable; what is gone raises only when it is used."""
     from transformers import modeling_utils, pytorch_utils
 

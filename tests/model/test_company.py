@@ -43,6 +43,11 @@ def test_a_batch_of_one_is_bit_for_bit_upstreams(apart, head):
     assert apart[head]["alone"]
 
 
+def test_an_option_that_still_lets_the_batch_through_is_warned_of(apart):
+    (message,), before = apart["warned"]
+    assert before == 0 and "act_head.history_type 'pre'" in message and "batch_size to 1" in message
+
+
 def reordered(words, mask, at, from_end):
     """Put ACT at column `at` of each row of words, as upstream does, and return the rows in the order of one alone."""
     order = alone_order(torch.tensor(mask), at, 1, from_end)

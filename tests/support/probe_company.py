@@ -8,6 +8,7 @@ loss), and "alone", True where a batch of one is bit for bit what upstream's own
 import json
 import random
 import sys
+import warnings
 
 import torch
 from support.configs import minimal_config
@@ -17,13 +18,14 @@ WORDS = ("drive", "around", "the", "left", "box", "to", "a", "red", "cup", "and"
 WINDOW, CHUNK = 3, 4
 
 
-def build(cls, head, folder):
+def build(cls, head, folder, **options):
     from pathlib import Path
 
     config = minimal_config(Path(folder))
     for block in ("vlm", "tokenizer"):
         config[block]["pretrained_model_name_or_path"] = folder
-    config["act_head"]["type"] = head
+    config["act_head"] |= {"type": head, **options}
+    config["batch_size"] = 2
     torch.manual_seed(0)
     model = cls(
         configs=config,
@@ -104,6 +106,12 @@ def main(root, folder):
         seen = [compare(model, batch_of(model, rng, size)) for size in (2, 4)]
         result[head] = {name: max(each[name] for each in seen) for name in seen[0]}
         result[head]["alone"] = as_upstream(model, only(batch_of(model, rng, 2), 0))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        build(ours, HEADS[0], folder)
+        ordered = sum("batch_size" in str(each.message) for each in caught)
+        build(ours, HEADS[0], folder, history_type="pre")
+    result["warned"] = [str(each.message) for each in caught if "history_type" in str(each.message)], ordered
     print(json.dumps(result))
 
 
