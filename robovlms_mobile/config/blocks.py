@@ -1,26 +1,18 @@
 """Rules for `train_dataset` and `val_dataset`: their keys, their values, and whether the two fit."""
 
+from collections.abc import Iterator
+
 from robovlms_mobile.config.access import as_json, blocks, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
 from robovlms_mobile.data.augment.values import AUGMENT_VALUES
-from robovlms_mobile.data.names import (
-    ACTION_DIMS,
-    BALANCES,
-    BLOCK_KEYS,
-    COLOR_ORDERS,
-    MOBILE_DATASET,
-    ON_BAD_EPISODE,
-    SPLITS,
-    WINDOW_MODES,
-    unknown_keys,
-)
+from robovlms_mobile.data.block import BLOCK_KEYS, Block, wrong_values
+from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys
 from robovlms_mobile.findings import Finding
 
-SPLIT = 0.8  # the dataset's default
 COMPARED = ("color_order", "shift_first", "instruction")  # what val_loss should share with the training loss
 
 
-def lint_datasets(config):
+def lint_datasets(config: dict) -> Iterator[Finding]:
     """Yield the findings about a config's dataset blocks."""
     mobile = []
     for where, block, is_training in blocks(config):
@@ -59,10 +51,9 @@ def _keys(where, block):
 
 
 def _values(where, block):
-    for name, (fits, expected) in VALUES.items():
-        if name in block and not fits(block[name]):
-            what = f"is {as_json(block[name])}, expected {expected}"
-            yield Finding("error", what, f"{where}.{name}", "correct it, or remove it for the default")
+    for name, expected in wrong_values(block):
+        what = f"is {as_json(block[name])}, expected {expected}"
+        yield Finding("error", what, f"{where}.{name}", "correct it, or remove it for the default")
 
 
 def _role(where, block, is_training):
@@ -98,7 +89,7 @@ def _pair(mobile):
         if train is None or is_training:
             continue
         same_data = all(train.get(name) == val.get(name) for name in ("data_dir", "episode_pattern"))
-        for name, default in (("train_split", SPLIT), ("split", SPLITS[0])):
+        for name, default in (("train_split", Block.train_split), ("split", Block.split)):
             ours, theirs = val.get(name, default), train.get(name, default)
             if same_data and ours != theirs:
                 what = f"is {as_json(ours)} and train_dataset's {as_json(theirs)}: they would share episodes"
@@ -106,7 +97,7 @@ def _pair(mobile):
         idle = [name for name in (*AUGMENT_VALUES, "balance") if val.get(name) not in (None, 0, 1)]
         if idle:
             yield Finding("warn", f"no effect in validation: {', '.join(idle)}", where, "remove it there")
-        default = list(ACTION_DIMS[:2])
+        default = list(Block.real_dims)
         if train.get("real_dims", default) != val.get("real_dims", default):
             what = "differs from train_dataset's, and there is one policy head"
             yield Finding("error", what, f"{where}.real_dims", "set both to the same list")
@@ -114,48 +105,3 @@ def _pair(mobile):
         if differing:
             what = f"differs from train_dataset in {', '.join(differing)}, so val_loss measures another task"
             yield Finding("warn", what, where, "give both blocks the same values")
-
-
-def _text(value):
-    return isinstance(value, str) and bool(value)
-
-
-def _texts(value):
-    return isinstance(value, list) and bool(value) and all(map(_text, value))
-
-
-def _dims(value):
-    return _texts(value) and len(set(value)) == len(value) and set(value) <= set(ACTION_DIMS)
-
-
-def _instruction(value):
-    return value is None or _text(value) or (isinstance(value, dict) and _texts(list(value.values())))
-
-
-def _fraction(value):
-    return isinstance(value, float) and 0 < value < 1
-
-
-def _switch(value):
-    return isinstance(value, bool)
-
-
-def _one_of(choices):
-    return (lambda value: value in choices), " or ".join(map(as_json, choices))
-
-
-VALUES = {  # key → (whether a value fits, what fits in words)
-    "data_dir": (_text, "the folder of the episode files"),
-    "episode_pattern": (lambda value: _text(value) or _texts(value), "a file name pattern or a list of them"),
-    "train_split": (_fraction, "the share of episodes to train on, between 0 and 1"),
-    "is_validation": (lambda value: value is None or _switch(value), "true or false"),
-    "windows": _one_of(WINDOW_MODES),
-    "shift_first": (_switch, "true or false"),
-    "split": _one_of(SPLITS),
-    "balance": _one_of(BALANCES),
-    **AUGMENT_VALUES,
-    "color_order": _one_of(COLOR_ORDERS),
-    "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
-    "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
-    "on_bad_episode": _one_of(ON_BAD_EPISODE),
-}

@@ -1,5 +1,6 @@
 """What upstream reads, ignores and overwrites in a config, as tables. The facts; `lint` holds the rules."""
 
+import inspect
 from dataclasses import fields
 
 from robovlms_mobile.training.checkpoint_options import CheckpointOptions
@@ -77,15 +78,11 @@ TEXT_FUNCTIONS = _words("flamingo kosmos llava llava_orig moondream paligemma qw
 LOGGERS = ("tensorboard", "csv")
 NOT_A_FILE = ("last",)  # what "resume" may be besides a file
 
-TRAINER_KEYS = frozenset(  # Lightning 2.5 to 2.6
-    _words(
-        "accelerator strategy devices num_nodes precision logger callbacks fast_dev_run max_epochs "
-        "min_epochs max_steps min_steps max_time limit_train_batches limit_val_batches "
-        "limit_test_batches limit_predict_batches overfit_batches val_check_interval "
-        "check_val_every_n_epoch num_sanity_val_steps log_every_n_steps enable_checkpointing "
-        "enable_progress_bar enable_model_summary accumulate_grad_batches gradient_clip_val "
-        "gradient_clip_algorithm deterministic benchmark inference_mode use_distributed_sampler "
-        "profiler detect_anomaly barebones plugins sync_batchnorm reload_dataloaders_every_n_epochs "
-        "default_root_dir enable_autolog_hparams model_registry"
-    )
-)
+
+def trainer_keys() -> frozenset[str] | None:
+    """Return the options of the installed Lightning's Trainer, or None where it cannot be imported."""
+    try:
+        from lightning.pytorch import Trainer
+    except (ImportError, OSError):  # OSError: torch's libraries do not load
+        return None
+    return frozenset(inspect.signature(Trainer.__init__).parameters) - {"self"}

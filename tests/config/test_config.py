@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from robovlms_mobile.config import MOBILE_KEYS, lint, load_config
-from robovlms_mobile.config.keys import FROM_ABOVE, TRAINER_KEYS
-from robovlms_mobile.data.names import BLOCK_KEYS, check_keys
+from robovlms_mobile.config.keys import FROM_ABOVE
+from robovlms_mobile.data.block import BLOCK_KEYS, RULES, parse_block
 from robovlms_mobile.errors import ConfigError
 
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
@@ -47,97 +48,6 @@ def test_importing_it_loads_nothing_heavy():
     code = "import sys, robovlms_mobile.config; print([m for m in ('torch', 'numpy', 'h5py') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-class TestLoad:
-    def test_children_update_parents_deeply(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        write(tmp_path / "base.json", {"a": {"x": 1, "y": 2}, "b": [1, 2], "c": None})
-        write(tmp_path / "middle.json", {"parent": "base.json", "a": {"y": 3}, "b": [9]})
-        child = write(tmp_path / "child.json", {"parent": "middle.json", "a": {"z": 4}})
-        assert load_config(child) == {"a": {"x": 1, "y": 3, "z": 4}, "b": [9], "c": None, "parent": "middle.json"}
-
-    def test_the_parent_is_relative_to_the_working_directory_not_to_the_file(self, tmp_path, monkeypatch):
-        (tmp_path / "configs").mkdir()
-        write(tmp_path / "configs/base.json", {"a": 1})
-        child = write(tmp_path / "configs/child.json", {"parent": "configs/base.json"})
-        monkeypatch.chdir(tmp_path)
-        assert load_config(child)["a"] == 1
-        monkeypatch.chdir(tmp_path / "configs")
-        with pytest.raises(
-            ConfigError, match=r"configs/base\.json, the \"parent\" of .*child\.json: No such file.*seen from"
-        ):
-            load_config(child)
-
-    def test_equals_what_upstream_makes_of_it(self, upstream_root, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        write(tmp_path / "base.json", {"a": {"x": {"deep": 1}, "y": [1]}, "b": 1})
-        child = write(
-            tmp_path / "child.json", {"parent": "base.json", "a": {"x": {"deep": 2, "new": {}}}, "b": {"c": 1}}
-        )
-        child_ok = write(
-            tmp_path / "ok.json", {"parent": "base.json", "a": {"x": {"deep": 2, "new": {}}}, "n": {"c": 1}}
-        )
-        upstream = functions_of(upstream_root / "main.py", "deep_update", "load_config")
-        assert load_config(child_ok) == upstream["load_config"](child_ok)
-        with pytest.raises((AssertionError, TypeError)):
-            upstream["load_config"](child)
-        with pytest.raises(ConfigError, match='"b" is an object here and 1 in'):
-            load_config(child)
-
-    def test_a_loop_of_parents_is_named(self, tmp_path, monkeypatch):
-        monkeypatch.chdir(tmp_path)
-        write(tmp_path / "a.json", {"parent": "b.json"})
-        write(tmp_path / "b.json", {"parent": "a.json"})
-        with pytest.raises(ConfigError, match=r"loop: a\.json → b\.json → a\.json"):
-            load_config("a.json")
-
-    @pytest.mark.parametrize(
-        ("text", "place", "why"),
-        [
-            ('{\n  "a": 1, // one\n  "b": 2\n}', "line 2, column 11", "no comments"),
-            ('{\n  # one\n  "b": 2\n}', "line 2, column 3", "no comments"),
-            ('{"a": 1 /* one */}', "line 1, column 9", "no comments"),
-            ('{\n  "a": 1,\n}', "line 2, column 9", "comma before a closing bracket"),
-            ('{"a": [1, 2, ]}', "line 1, column 12", "comma before a closing bracket"),
-            ("{'a': 1}", "line 1, column 2", "double quotes"),
-            ('{"a": True}', "line 1, column 7", "true, false and null"),
-            ('{"a": 1\n "b": 2}', "line 2, column 2", "delimiter"),
-            ('{"a": {"b": 1}', "line 1, column 15", "not closed"),
-            ("", "line 1, column 1", "ends early"),
-            ("\ufeff{}", "line 1, column 1", "byte order mark"),
-        ],
-    )
-    def test_bad_json_is_placed_and_explained(self, tmp_path, text, place, why):
-        with pytest.raises(ConfigError) as caught:
-            load_config(write(tmp_path / "c.json", text))
-        assert place in str(caught.value) and why in str(caught.value) and "c.json" in str(caught.value)
-
-    def test_a_key_twice_in_one_object_is_named(self, tmp_path):
-        path = write(tmp_path / "c.json", '{"a": {"lr": 1, "lr": 2}}')
-        with pytest.raises(ConfigError, match='"lr" more than once'):
-            load_config(path)
-
-    @pytest.mark.parametrize("content", [b"[1]", b"\xff\xfe"])
-    def test_what_is_no_object_or_no_text_is_an_error(self, tmp_path, content):
-        (tmp_path / "c.json").write_bytes(content)
-        with pytest.raises(ConfigError, match=r"expected an object|not UTF-8"):
-            load_config(tmp_path / "c.json")
-
-    def test_a_missing_file_is_an_error(self, tmp_path):
-        with pytest.raises(ConfigError, match="No such file"):
-            load_config(tmp_path / "absent.json")
-
-
-def functions_of(path, *names):
-    """Return some functions of a script that cannot be imported here for what it imports itself."""
-    import ast
-
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    tree.body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in names]
-    namespace = {"json": json, "Path": Path}
-    exec(compile(tree, str(path), "exec"), namespace)
-    return namespace
 
 
 class TestRequired:
@@ -242,10 +152,16 @@ class TestTrainerAndModel:
         level, text = found(config(trainer={"max_epoch": 3}))["trainer.max_epoch"]
         assert level == "error" and "max_epochs" in text
 
-    def test_the_table_of_trainer_options_covers_the_installed_lightning(self):
+    def test_every_option_of_the_installed_lightning_is_known(self, config):
         from lightning.pytorch import Trainer
 
-        assert set(inspect.signature(Trainer.__init__).parameters) - {"self"} <= TRAINER_KEYS
+        for name in set(inspect.signature(Trainer.__init__).parameters) - {"self"}:
+            assert "no such option" not in found(config(trainer={name: None})).get(f"trainer.{name}", ("", ""))[1]
+
+    def test_without_lightning_the_options_are_said_to_be_unchecked(self, config, monkeypatch):
+        monkeypatch.setitem(sys.modules, "lightning.pytorch", None)
+        level, text = found(config(trainer={"max_epoch": 3}))["trainer"]
+        assert level == "warn" and "not checked" in text
 
     @pytest.mark.parametrize("precision", ["16-mixed", 16, "bf16-mixed"])
     def test_half_precision_without_cuda_is_an_error(self, config, precision):
@@ -334,6 +250,18 @@ class TestDatasets:
     def test_a_wrong_value_is_an_error(self, config, key, wrong):
         assert found(config(train_dataset={key: wrong}))[f"train_dataset.{key}"][0] == "error"
 
+    @pytest.mark.parametrize("key", ["data_dir", "windows", "train_split", "real_dims", "instruction", "mirror"])
+    def test_the_run_refuses_what_lint_does_in_the_same_words(self, config, key):
+        given = config(train_dataset={key: {}})
+        expected = found(given)[f"train_dataset.{key}"][1].split(", expected ")[1].split(" | ")[0]
+        with pytest.raises(ConfigError, match=re.escape(f"{key} is {{}}, expected {expected}")):
+            parse_block({"data_dir": ".", **given["train_dataset"]})
+
+    def test_every_key_is_described_where_it_is_defined_and_in_the_documents(self):
+        project = next(path for path in Path(__file__).resolve().parents if (path / "configs").is_dir())
+        document = (project / "configs/README.md").read_text(encoding="utf-8")
+        assert [name for name, rule in RULES.items() if not rule.about or f"`{name}`" not in document] == []
+
     def test_every_documented_value_is_fine(self, config):
         block = {
             "episode_pattern": ["episode_20251114_*.h5", "episode_20251106_*.h5"],
@@ -408,14 +336,6 @@ class TestMobile:
     def test_unknown_options_and_values_are_errors(self, config, mobile, where, hint):
         level, text = found(config() | {"mobile": mobile})[where]
         assert level == "error" and hint in text
-
-
-def test_check_keys_lists_every_unknown_name_with_the_closest():
-    assert check_keys(["type", "data_dir"], BLOCK_KEYS, "block") is None
-    with pytest.raises(
-        ConfigError, match=r"val_dataset: unknown keys 'window' \(did you mean 'windows'\?\); 'zzz'\. Known:"
-    ):
-        check_keys(["window", "type", "zzz"], BLOCK_KEYS, "val_dataset")
 
 
 def test_the_shipped_configs_load_and_lint_clean_but_for_the_model(monkeypatch):
