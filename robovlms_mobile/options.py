@@ -1,15 +1,18 @@
 """The plugin's own options in an upstream config: the `mobile` object, and what the dataset blocks share."""
 
+import re
+
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
 
 
 def is_mobile(configs: dict) -> bool:
-    """True when a run is ours to look after: it has a `mobile` object, LoRA on, or one of our datasets."""
-    setup = configs.get("train_setup")
+    """True when a run is ours to look after: it has a `mobile` object, LoRA on, one of our datasets or of our heads."""
+    setup, head = configs.get("train_setup"), configs.get("act_head")
     lora = isinstance(setup, dict) and bool(setup.get("lora_enable"))
-    return "mobile" in configs or lora or bool(mobile_blocks(configs))
+    ours = isinstance(head, dict) and re.fullmatch(r"Mobile\w+Decoder", str(head.get("type"))) is not None
+    return "mobile" in configs or lora or ours or bool(mobile_blocks(configs))
 
 
 def mobile_blocks(configs: dict) -> list[dict]:

@@ -15,7 +15,8 @@ class RunSummary:
     Attributes:
         epochs: how many were trained; `first` and `final` are their losses, dicts with train_loss and val_loss.
         best: metrics.json of the `best` folder: epoch (from 0), monitor, score.
-        adapters: name of each adapter folder → bytes in it.
+        adapters: name of each folder of trained tensors → bytes in it.
+        lora: False for a run without LoRA, whose folders hold the head (or the whole model) and no adapters.
     """
 
     folder: str
@@ -24,14 +25,15 @@ class RunSummary:
     final: dict
     best: dict
     adapters: dict
+    lora: bool
     picture: str | None
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Return the summary as a dict of primitives."""
         return asdict(self)
 
 
-def newest_run(folder):
+def newest_run(folder: str | Path) -> Path:
     """Return `folder` when it is a run's, else the run below it that wrote last.
 
     Raises:
@@ -45,7 +47,7 @@ def newest_run(folder):
     return max(found, key=lambda path: (path / "losses.csv").stat().st_mtime)
 
 
-def summarise(folder):
+def summarise(folder: str | Path) -> RunSummary:
     """Return the `RunSummary` of the newest run in or below `folder`."""
     run = newest_run(folder)
     with open(run / "losses.csv", newline="", encoding="utf-8") as file:
@@ -61,7 +63,8 @@ def summarise(folder):
         first=rows[0],
         final=rows[-1],
         best=json.loads(best.read_text(encoding="utf-8")) if best.is_file() else {},
-        adapters={path.parent.name: _size(path.parent) for path in sorted(run.glob("*/adapter_config.json"))},
+        adapters={path.parent.name: _size(path.parent) for path in sorted(run.glob("*/policy.safetensors"))},
+        lora=any(run.glob("*/adapter_config.json")),
         picture=str(picture) if picture.is_file() else None,
     )
 

@@ -76,6 +76,11 @@ def export(run, to, *, which=None, base=None, merge=False, dtype=None, force=Fal
         ModelError: the base model cannot be read.
     """
     adapters = read_adapters(adapter_folder(run, which))
+    if merge and not adapters.lora:
+        raise CheckpointError(
+            f"{adapters.folder} has no LoRA adapters to merge: its run trained without LoRA, and policy.safetensors "
+            "holds all that it trained. Export it without --merge."
+        )
     base = Path(base or adapters.config.get("base_model_name_or_path") or "") if merge or base else None
     if base:
         _check_base_folder(base)
@@ -97,9 +102,9 @@ def adapter_folder(run, which=None):
         CheckpointError: there is none; lists what there is.
     """
     run = Path(run)
-    if (run / CONFIG).exists() and which is None:
+    if (run / POLICY).exists() and which is None:
         return run
-    found = sorted(path.parent.name for path in run.glob(f"*/{CONFIG}"))
+    found = sorted(path.parent.name for path in run.glob(f"*/{POLICY}"))
     if (which or "best") not in found:
         raise CheckpointError(
             f"{run} has no adapter folder '{which or 'best'}'; it has: {', '.join(found) or 'none'}. "
@@ -139,12 +144,13 @@ def _readable_errors(to):
 
 def _write_adapters(folder, base, adapters, dtype):
     """Write the folder as PEFT reads it; returns its coarsest precision."""
-    config = {**adapters.config, **({"base_model_name_or_path": str(base)} if base else {})}
-    _write_json(folder / CONFIG, config)
-    for name, tensors in ((LORA, adapters.lora), (POLICY, adapters.policy)):
-        _write_tensors(folder / name, tensors, dtype)
+    if adapters.lora:
+        config = {**adapters.config, **({"base_model_name_or_path": str(base)} if base else {})}
+        _write_json(folder / CONFIG, config)
+        _write_tensors(folder / LORA, adapters.lora, dtype)
+    _write_tensors(folder / POLICY, adapters.policy, dtype)
     _write_papers(folder, adapters, adapters.contract)
-    return dtype or coarsest(stored_type(tensor) for tensor in adapters.lora.values())
+    return dtype or coarsest(stored_type(tensor) for tensor in (adapters.lora or adapters.policy).values())
 
 
 def _write_merged(folder, base, adapters, dtype, shard_bytes):

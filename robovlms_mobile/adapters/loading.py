@@ -1,6 +1,7 @@
 """Does a set of trained tensors fit upstream's module? Load it in place, all of it or nothing."""
 
 import pickle
+import re
 from pathlib import Path
 
 import torch
@@ -13,8 +14,19 @@ UNREADABLE = (  # what torch.load raises for damaged files, for pickles that do 
     *(LookupError, ValueError, TypeError, AttributeError),
 )
 
+SAFE = (2, 6)  # torch from which on `weights_only` holds
+UNSAFE = (
+    "torch before 2.6 can be made to run code by a .ckpt file, even when it reads tensors only (CVE-2025-32434): take "
+    "files of people you trust, or update torch."
+)
 
-def misfits(module, shapes):
+
+def can_be_fooled() -> bool:
+    """True where this torch's `weights_only` does not keep a crafted file from running code."""
+    return tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2]) < SAFE
+
+
+def misfits(module, shapes: dict) -> list[str]:
     """Return in words how tensors differ from what `module` trains; empty when they fit.
 
     Args:
@@ -39,12 +51,12 @@ def misfits(module, shapes):
     return faults_of(kinds)
 
 
-def load_into(module, state):
+def load_into(module, state: dict) -> None:
     """Copy trained tensors into upstream's module, in place: all of them, or none when one does not fit.
 
     Args:
-        module: upstream's LightningModule with LoRA in it.
-        state: name in its state dict → tensor, from `read_state`. Converted to the precision of the module.
+        module: upstream's LightningModule, with LoRA in it where `state` has adapters.
+        state: name in its state dict → tensor. Converted to the precision of the module.
 
     Raises:
         CheckpointError: a trained tensor is missing, one is unknown, or of another shape, or not finite; names all.
@@ -68,7 +80,7 @@ def _is_plain(tensor):
     return isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and tensor.is_floating_point()
 
 
-def read_checkpoint(path):
+def read_checkpoint(path: str | Path):
     """Return what a Lightning checkpoint of a run holds, on the CPU: tensors and plain values, nothing else is read.
 
     Raises:
@@ -87,7 +99,7 @@ def read_checkpoint(path):
         ) from error
 
 
-def trained_tensors(path):
+def trained_tensors(path: str | Path) -> dict[str, torch.Tensor]:
     """Return the trained tensors of a `.ckpt` that a run of ours wrote: name in upstream's state dict → CPU tensor.
 
     Raises:

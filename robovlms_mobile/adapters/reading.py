@@ -10,14 +10,14 @@ from pathlib import Path
 
 from robovlms_mobile.adapters.allowed_options import option_faults
 from robovlms_mobile.adapters.fingerprint import BYTES, adapted_weights, fingerprint, stored_fingerprint
-from robovlms_mobile.adapters.loading import misfits, trained_tensors
+from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.adapters.tensors import lora_faults, policy_faults, read_header, read_tensors
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.model.lora import ADAPTER, PREFIX
 
 CONFIG, CONTRACT, METRICS = "adapter_config.json", "contract.json", "metrics.json"
 LORA, POLICY = "adapter_model.safetensors", "policy.safetensors"
-FILES = (CONFIG, LORA, POLICY, CONTRACT, METRICS)
+FILES = (POLICY, CONTRACT, METRICS)  # in each folder; CONFIG and LORA in that of a run with LoRA
 MAX_JSON = 1_000_000  # bytes; ours have a few thousand
 BACKBONE = "model.backbone."  # where upstream's module keeps the base model
 FINGERPRINT = "base_fingerprint"
@@ -28,9 +28,9 @@ class Adapters:
     """What an adapter folder holds.
 
     Attributes:
-        config: adapter_config.json, PEFT's options.
+        config: adapter_config.json, PEFT's options; {} of a run without LoRA.
         contract, metrics: the JSON files of these names.
-        lora: name in adapter_model.safetensors → tensor.
+        lora: name in adapter_model.safetensors → tensor; {} of a run without LoRA.
         policy: every other trained tensor: name in upstream's state dict → tensor.
     """
 
@@ -42,7 +42,7 @@ class Adapters:
     policy: dict
 
     @property
-    def pairs(self):
+    def pairs(self) -> dict:
         """Name of an adapted layer in the base model → its A (r, in) and B (out, r)."""
         layers = [name.removesuffix(".lora_A.weight") for name in self.lora if name.endswith(".lora_A.weight")]
         return {
@@ -51,22 +51,22 @@ class Adapters:
         }
 
     @property
-    def weights(self):
+    def weights(self) -> list[str]:
         """Names of the base model's weights that the adapters change, sorted."""
         return sorted(f"{layer}.weight" for layer in self.pairs)
 
     @property
-    def state(self):
+    def state(self) -> dict:
         """All tensors under their names in upstream's state dict, as a .ckpt holds them."""
         return {**{state_name(name): tensor for name, tensor in self.lora.items()}, **self.policy}
 
 
-def read_adapters(folder, module=None):
+def read_adapters(folder: str | Path, module=None) -> Adapters:
     """Read and check an adapter folder.
 
     Args:
-        module: upstream's LightningModule with LoRA in it; names and shapes are compared with it before any tensor
-            is read.
+        module: upstream's LightningModule, with LoRA in it where the folder has adapters; names and shapes are compared
+            with it before any tensor is read.
 
     Returns:
         Adapters: tensors on the CPU, in the precision of the files.
@@ -79,9 +79,11 @@ def read_adapters(folder, module=None):
     folder = Path(folder)
     _refuse(folder, _file_faults(folder))
     texts, faults = _read_texts(folder)
-    _refuse(folder, faults or option_faults(texts[CONFIG]) + _contract_faults(texts[CONTRACT]))
+    config = texts.get(CONFIG, {})
+    _refuse(folder, faults or (option_faults(config) if CONFIG in texts else []) + _contract_faults(texts[CONTRACT]))
     headers, faults = _read_headers(folder)
-    _refuse(folder, faults or lora_faults(headers[LORA], texts[CONFIG]) + policy_faults(headers[POLICY]))
+    in_lora = lora_faults(headers[LORA], config) if not faults and LORA in headers else []
+    _refuse(folder, faults or in_lora + policy_faults(headers[POLICY]))
     if module is not None:
         shapes = {state_name(name): shape for header in headers.values() for name, (_, shape) in header.items()}
         _refuse(folder, misfits(module, shapes))
@@ -89,34 +91,22 @@ def read_adapters(folder, module=None):
     _refuse(folder, [f"{name}: {fault}" for name, (_, fault) in tensors.items() if fault])
     return Adapters(
         folder=folder,
-        config=texts[CONFIG],
+        config=config,
         contract=texts[CONTRACT],
         metrics=texts[METRICS],
-        lora=tensors[LORA][0],
+        lora=tensors[LORA][0] if LORA in tensors else {},
         policy=tensors[POLICY][0],
     )
 
 
-def read_state(path):
-    """Return trained tensors by their names in upstream's state dict, on the CPU.
-
-    Args:
-        path: an adapter folder, or a `.ckpt` that a run wrote.
-
-    Raises:
-        CheckpointError: see `read_adapters` and `trained_tensors`.
-    """
-    return read_adapters(path).state if Path(path).is_dir() else trained_tensors(path)
-
-
-def check_base(adapters, base):
+def check_base(adapters: Adapters, base) -> bool:
     """Compare the base model at hand with the one the adapters were trained on.
 
     Args:
         base: its folder, or a model that `add_lora` was called on.
 
     Returns:
-        bool: False where the contract has no fingerprint (older folders), True where it agrees.
+        bool: False where the contract has no fingerprint (older folders, runs without LoRA), True where it agrees.
 
     Raises:
         CheckpointError: another base model.
@@ -137,7 +127,7 @@ def check_base(adapters, base):
     return expected is not None
 
 
-def state_name(name):
+def state_name(name: str) -> str:
     """Name of a tensor in an adapter file → its name in upstream's state dict; others stay as they are."""
     if not name.startswith(PREFIX):
         return name
@@ -162,15 +152,18 @@ def _file_faults(folder):
     found = {path.name: path.lstat().st_mode for path in folder.iterdir()}
     links = sorted(name for name, mode in found.items() if stat.S_ISLNK(mode))
     others = sorted(name for name, mode in found.items() if not stat.S_ISLNK(mode) and not stat.S_ISREG(mode))
-    missing = [name for name in FILES if name not in found]
+    both = (CONFIG, LORA) if CONFIG in found or LORA in found else ()
+    missing = [name for name in (*FILES, *both) if name not in found]
     kinds = (("symbolic links", links), ("not regular files", others), ("missing files", missing))
     return [f"{kind}: {', '.join(map(repr, names))}" for kind, names in kinds if names]
 
 
 def _read_texts(folder):
-    """Return the JSON files' contents by name, and what is wrong with them."""
+    """Return the contents of the JSON files that are there, by name, and what is wrong with them."""
     texts, faults = {}, []
     for name in (CONFIG, CONTRACT, METRICS):
+        if name == CONFIG and not (folder / CONFIG).exists():
+            continue
         try:
             texts[name] = _read_json(folder / name)
         except (ValueError, RecursionError) as error:
@@ -202,7 +195,7 @@ def _contract_faults(contract):
 def _read_headers(folder):
     """Return names, types and shapes in the tensor files, by file, and what is wrong with the files."""
     headers, faults = {}, []
-    for name in (LORA, POLICY):
+    for name in (LORA, POLICY) if (folder / LORA).exists() else (POLICY,):
         try:
             headers[name] = read_header(folder / name)
         except ValueError as error:

@@ -18,8 +18,8 @@ from robovlms_mobile.model.lora import is_lora
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
 from robovlms_mobile.training.ranking import BEST, read_metrics
 from robovlms_mobile.training.resume import probe_batch
-from robovlms_mobile.training.resume.folders import STATE
-from robovlms_mobile.training.resume.state import KEY, trainable_names
+from robovlms_mobile.training.resume.folders import KEY, STATE
+from robovlms_mobile.training.resume.state import trainable_names
 from robovlms_mobile.training.saving import AdapterWriter
 
 PACKAGE = "robovlms_mobile"

@@ -29,6 +29,8 @@ def format_summary(summary):
     if summary.best:
         best = summary.best
         lines.append(f"best        epoch {best['epoch'] + 1}, {best['monitor']} {best['score']:.4f}")
-    lines += [f"adapters    {summary.folder}/{name} ({size / 1e6:.1f} MB)" for name, size in summary.adapters.items()]
+    kind = "adapters" if summary.lora else "trained"
+    lines += [f"{kind:<11} {summary.folder}/{name} ({size / 1e6:.1f} MB)" for name, size in summary.adapters.items()]
+    lines += [] if summary.lora else ["            a run without LoRA: policy.safetensors only, no adapters"]
     lines += [f"resume      {summary.folder}/last.ckpt", f"picture     {summary.picture or 'none (no matplotlib)'}"]
     return "\n".join(lines)

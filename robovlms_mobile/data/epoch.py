@@ -37,16 +37,11 @@ class SharedEpoch:
 _RUN = SharedEpoch()
 
 
-def run_epoch():
+def run_epoch() -> SharedEpoch:
     """Return the `SharedEpoch` of this process's run: a dataset keeps it, as an attribute, to read it in workers."""
     return _RUN
 
 
-def current():
-    """Return the epoch the run is in, counted from 0."""
-    return _RUN.value
-
-
-def set_epoch(epoch):
+def set_epoch(epoch: int) -> None:
     """Say which epoch the run is in."""
     _RUN.value = int(epoch)

@@ -2,20 +2,22 @@
 
 A folder holds `adapter_config.json` and `adapter_model.safetensors` as PEFT reads them, `policy.safetensors` with
 every other trained tensor under its name in upstream's state dict, `contract.json`, `metrics.json` and a model card.
+A run without LoRA has no adapters: its folders lack the first two, and `policy.safetensors` is all that it trained,
+the head where the backbone is frozen.
 """
 
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from robovlms_mobile.adapters.card import model_card
-from robovlms_mobile.adapters.contract import contract
 from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.files import PART
 from robovlms_mobile.training.ranking import BEST, Ranking, read_metrics
 from robovlms_mobile.training.resume.folders import STATE
 from robovlms_mobile.training.resume.state import keep_trainable, trainable_names
-from robovlms_mobile.training.saving import AdapterWriter, WholeFiles
+from robovlms_mobile.training.saving import AdapterWriter, WholeFiles, reason_of, say_refused
 
 
 class AdapterCheckpoint(Checkpoint):
@@ -31,6 +33,7 @@ class AdapterCheckpoint(Checkpoint):
 
     def __init__(self, losses, continuity, options):
         self.losses, self.continuity, self.options = losses, continuity, options
+        self._files = WholeFiles()
         self._step = 0  # of the newest state
 
     def setup(self, trainer, pl_module, stage):
@@ -38,11 +41,13 @@ class AdapterCheckpoint(Checkpoint):
         for callback in trainer.checkpoint_callbacks:
             if isinstance(callback, ModelCheckpoint):
                 callback.save_top_k, callback.save_last = 0, None
-        trainer.strategy.checkpoint_io = WholeFiles()
+        trainer.strategy.checkpoint_io = self._files
         pl_module.strict_loading = False
         pl_module.on_save_checkpoint = lambda checkpoint: keep_trainable(pl_module, checkpoint)
 
     def on_train_start(self, trainer, pl_module):
+        """Raise CheckpointError, on every rank, where the disk does not take what the first save will write."""
+        self._try_disk(trainer, Path(pl_module.configs["output_dir"]))
         self._step = trainer.global_step
         if not sum(trainer.num_val_batches):
             warnings.warn(
@@ -78,9 +83,28 @@ class AdapterCheckpoint(Checkpoint):
         folder = Path(pl_module.configs["output_dir"]) / BEST
         metrics = read_metrics(folder)
         if trainer.is_global_zero and metrics:
-            print(f"robovlms-mobile: best {metrics['monitor']} {metrics['score']:.4f}; adapters in {folder}")
+            print(f"robovlms-mobile: best {metrics['monitor']} {metrics['score']:.4f}; in {folder}")
+
+    def _try_disk(self, trainer, folder):
+        """Write the state and remove it again: refused now, it would be refused after the first epoch's hours too."""
+        path, reasons = folder / f".{STATE}{PART}", []  # `recover` removes it after a kill
+        self._files.on_refusal = lambda path, error: reasons.append(reason_of(error))
+        trainer.save_checkpoint(path, weights_only=False)
+        self._files.on_refusal = say_refused
+        if trainer.is_global_zero:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        reasons = trainer.strategy.broadcast(reasons)
+        if reasons:
+            raise CheckpointError(
+                f"Nothing can be saved in {folder} ({reasons[0]}), so nothing was trained. Free some room there, or "
+                "set output_root to a folder that can be written to, and start again."
+            )
 
     def _save_folders(self, pl_module, row, monitor, score):
+        from robovlms_mobile.adapters.card import model_card
+        from robovlms_mobile.adapters.contract import contract
+
         folder, epoch = Path(pl_module.configs["output_dir"]), row["epoch"]
         ranking = Ranking(folder, self.options)
         names = ["last"] + ([] if score is None else ranking.places(monitor, score, epoch))

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.errors import CheckoutError, CheckpointError
 from robovlms_mobile.files import recover, replace_file
 from robovlms_mobile.training.parameters import count_parameters
 from robovlms_mobile.training.resume.folders import RECORD
+from robovlms_mobile.training.resume.lock import release
 from robovlms_mobile.training.saving import REFUSALS, as_text, say_refused
 
 PACKAGES = ("robovlms-mobile", "torch", "lightning", "transformers", "peft", "h5py", "numpy", "safetensors")
+UPSTREAM = "robovlms.train.base_trainer"
 
 
 class RunRecord(Callback):
@@ -24,8 +25,6 @@ class RunRecord(Callback):
     Args:
         losses: the run's `EpochLosses`, earlier in the list of callbacks.
 
-    Raises:
-        CheckpointError: another run took the same folder a moment ago.
     """
 
     def __init__(self, losses):
@@ -34,14 +33,12 @@ class RunRecord(Callback):
 
     def setup(self, trainer, pl_module, stage):
         if trainer.is_global_zero:
-            folder, resumed = Path(pl_module.configs["output_dir"]), pl_module.configs.get("resume")
+            folder = Path(pl_module.configs["output_dir"])
             try:
                 folder.mkdir(parents=True, exist_ok=True)
                 recover(folder)
             except OSError as error:
                 say_refused(folder, error)
-            if resumed is None or Path(resumed).parent != folder:
-                _claim(folder / RECORD)
 
     def on_train_start(self, trainer, pl_module):
         """Write for the first time: what is refused on resume has left everything as it was."""
@@ -56,12 +53,12 @@ class RunRecord(Callback):
 
     def on_train_end(self, trainer, pl_module):
         self._write(trainer, pl_module, "finished")
+        release()
 
     def on_exception(self, trainer, pl_module, exception):
         if self._record:
             self._write(trainer, pl_module, f"stopped: {type(exception).__name__}: {str(exception)[:500]}")
-        elif trainer.is_global_zero:
-            _let_go(Path(pl_module.configs["output_dir"]) / RECORD)
+        release()
 
     def _write(self, trainer, pl_module, status):
         if not trainer.is_global_zero:
@@ -75,24 +72,6 @@ class RunRecord(Callback):
             say_refused(folder / RECORD, error)
 
 
-def _claim(path):
-    """Take the folder of a new run: of two that start at once, one gets it."""
-    try:
-        path.open("x").close()
-    except FileExistsError:
-        raise CheckpointError(
-            f"Another run has just taken {path.parent}. Start again: this one then gets a folder of its own."
-        ) from None
-    except OSError as error:
-        say_refused(path, error)
-
-
-def _let_go(path):
-    """Give back a folder that was taken for a run that never started."""
-    if path.is_file() and not path.stat().st_size:
-        path.unlink()
-
-
 def _keep_split(trainer, folder):
     """Copy the split of the run's episodes into its folder, where the dataset keeps one."""
     copy = getattr(getattr(trainer.train_dataloader, "dataset", None), "copy_split", None)
@@ -103,7 +82,7 @@ def _keep_split(trainer, folder):
         say_refused(folder / "split.json", error)
 
 
-def describe(trainer, pl_module):
+def describe(trainer, pl_module) -> dict:
     """Return how a run came about: config, versions, machine, checkout, git, parameters, a dict for JSON."""
     configs = pl_module.configs
     return {
@@ -116,8 +95,8 @@ def describe(trainer, pl_module):
             "device": str(trainer.strategy.root_device),
             "processes": trainer.world_size,
         },
-        "checkout": _checkout(),
-        "git": _git(Path.cwd()),
+        "checkout": _repository(Path(sys.modules[UPSTREAM].__file__).parents[2]),
+        "git": _repository(Path.cwd(), around=True),
         "parameters": count_parameters(pl_module.model),
     }
 
@@ -132,32 +111,21 @@ def _versions():
     return found
 
 
-def _checkout():
-    """Return commit, state and patches of the checkout this process imported; None where git cannot be asked."""
-    module = sys.modules["robovlms.train.base_trainer"]
-    try:
-        from robovlms_mobile.checkout import checkout_status
+def _repository(folder, around=False):
+    """Return commit, branch and changed files of a git repository; None where there is none that git reads.
 
-        status = checkout_status(Path(module.__file__).parents[2])
-    except (ImportError, CheckoutError, OSError):
-        return None
-    return {
-        "commit": status.commit,
-        "state": status.state,
-        "patches": {each.name: each.state for each in status.patches},
-    }
-
-
-def _git(folder):
-    """Return commit, branch and whether there are changes of the repository around `folder`; None outside of one."""
+    Args:
+        folder: its top folder, or with `around` any folder in it.
+    """
     try:
         import git
     except ImportError:  # GitPython's own answer to a missing git program
         return None
     try:
-        repository = git.Repo(folder, search_parent_directories=True)
-        branch = None if repository.head.is_detached else repository.active_branch.name
-        return {"commit": repository.head.commit.hexsha, "branch": branch, "changed": repository.is_dirty()}
+        with git.Repo(folder, search_parent_directories=around) as repository:
+            branch = None if repository.head.is_detached else repository.active_branch.name
+            changed = repository.git.diff("HEAD", "--name-only").splitlines()
+            return {"commit": repository.head.commit.hexsha, "branch": branch, "changed": changed}
     except (git.exc.GitError, ValueError, OSError):  # no repository, no commit yet, or git refuses
         return None
 

@@ -1,37 +1,39 @@
 """Look at the config once the model is there; when the run is ours, bring in the callbacks that look after it."""
 
+import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.errors import ConfigError
-from robovlms_mobile.model.lora import has_lora
 from robovlms_mobile.options import is_mobile
-from robovlms_mobile.training.checkpoint_options import checkpoint_options
-from robovlms_mobile.training.checkpoints import AdapterCheckpoint
-from robovlms_mobile.training.curves import LossCurves
-from robovlms_mobile.training.gradients import GradientGuard
-from robovlms_mobile.training.metrics import EpochLosses
-from robovlms_mobile.training.parameters import ParameterTable
-from robovlms_mobile.training.record import RunRecord
-from robovlms_mobile.training.reproducible.epochs import EpochClock
-from robovlms_mobile.training.resume.continuity import Continuity
 
 
 class MobileRun(Callback):
     """Inert in a run that is not ours. Raises ConfigError in `setup` for a precision the machine cannot do."""
 
-    def setup(self, trainer, pl_module, stage):
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Extend the trainer's callbacks; Lightning then calls their `setup` as well."""
         configs = getattr(pl_module, "configs", None)
-        if stage != "fit" or not isinstance(configs, dict) or not is_mobile(configs):
-            return
-        _check_precision(trainer)
-        losses = EpochLosses()
-        trainer.callbacks += [EpochClock(configs["seed"]), ParameterTable(), losses]
-        if has_lora(pl_module.model.backbone):
-            continuity = Continuity()
-            saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
-            trainer.callbacks += [GradientGuard(), continuity, saving]
-        trainer.callbacks += [RunRecord(losses), LossCurves(losses)]
+        if stage == "fit" and isinstance(configs, dict) and is_mobile(configs):
+            _check_precision(trainer)
+            trainer.callbacks += _callbacks(configs)
+
+
+def _callbacks(configs):
+    """Return what looks after a run of ours, in the order in which one reads what the one before it left."""
+    from robovlms_mobile.training.checkpoint_options import checkpoint_options
+    from robovlms_mobile.training.checkpoints import AdapterCheckpoint
+    from robovlms_mobile.training.curves import LossCurves
+    from robovlms_mobile.training.gradients import GradientGuard
+    from robovlms_mobile.training.metrics import EpochLosses
+    from robovlms_mobile.training.parameters import ParameterTable
+    from robovlms_mobile.training.record import RunRecord
+    from robovlms_mobile.training.reproducible.epochs import EpochClock
+    from robovlms_mobile.training.resume.continuity import Continuity
+
+    losses, continuity = EpochLosses(), Continuity()
+    saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
+    watching = [EpochClock(configs["seed"]), ParameterTable(), losses, GradientGuard(), continuity]
+    return [*watching, saving, RunRecord(losses), LossCurves(losses)]
 
 
 def _check_precision(trainer):

@@ -10,10 +10,9 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from robovlms_mobile.adapters.loading import read_checkpoint
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.files import replace_file, replace_folder
-from robovlms_mobile.model.lora import is_lora, save_adapters
+from robovlms_mobile.model.lora import has_lora, is_lora, save_adapters
 from robovlms_mobile.model.precision import STORED, converted
 
 log = logging.getLogger(__name__)
@@ -26,23 +25,38 @@ class WholeFiles(TorchCheckpointIO):
     """Lightning's checkpoint files, replaced in one step and read without unpickling anything but tensors and values.
 
     A disk that refuses is said and passed over, so that the other ranks of a run do not wait for ever.
+
+    Attributes:
+        on_refusal: called with the path and the error when the disk refuses.
     """
 
-    def save_checkpoint(self, checkpoint, path, storage_options=None):
+    def __init__(self):
+        super().__init__()
+        self.on_refusal = say_refused
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options=None) -> None:
         try:
             with replace_file(path) as temporary:
                 torch.save(checkpoint, temporary)
         except (*REFUSALS, RuntimeError) as error:  # the last is what torch's writer makes of a full disk
-            say_refused(path, error)
+            self.on_refusal(path, error)
 
-    def load_checkpoint(self, path, *args, **kwargs):
+    def load_checkpoint(self, path: str | Path, *args, **kwargs) -> dict:
+        from robovlms_mobile.adapters.loading import read_checkpoint
+
         return read_checkpoint(path)
 
 
-def say_refused(path, error):
-    """Say in the log that the disk refused to take `path`; what stood there before still does."""
-    reason = getattr(error, "strerror", None) or str(error)
-    log.warning("%s could not be written (%s). The run goes on and keeps what it had; free some room.", path, reason)
+def say_refused(path: str | Path, error: Exception) -> None:
+    """Say in the log that the disk refused to take `path`. An older file of that name is still there, unchanged."""
+    log.warning(
+        "%s could not be written (%s). The run goes on and keeps what it had; free some room.", path, reason_of(error)
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Return why a file could not be written, as the system says it: "No space left on device"."""
+    return getattr(error, "strerror", None) or str(error)
 
 
 class AdapterWriter:
@@ -57,9 +71,10 @@ class AdapterWriter:
 
     def __init__(self, module, names, extras, dtype="fp32"):
         self.module, self.names, self.extras, self.dtype = module, names, extras, STORED[dtype]
+        self._files = TENSORS if has_lora(module.model.backbone) else (POLICY,)
         self._written = None
 
-    def write(self, folder, metrics):
+    def write(self, folder: str | Path, metrics: dict) -> bool:
         """Put a folder in its place, with `metrics` as its metrics.json. Returns False where the disk refused."""
         folder = Path(folder)
         try:
@@ -76,22 +91,24 @@ class AdapterWriter:
 
     def _link(self, folder):
         try:
-            for name in TENSORS if self._written else ():
+            for name in self._files if self._written else ():
                 os.link(self._written / name, folder / name)
         except OSError:  # a file system without links
-            for name in TENSORS:  # writing into one would write into the folder it is linked from
+            for name in self._files:  # writing into one would write into the folder it is linked from
                 (folder / name).unlink(missing_ok=True)
             return False
         return self._written is not None
 
     def _write_tensors(self, folder):
-        base, state = self.module.configs["vlm"]["pretrained_model_name_or_path"], self.module.state_dict()
-        save_adapters(self.module.model.backbone, folder, base, self.dtype)
-        names = sorted(name for name in self.names if not is_lora(name))
-        other = {name: converted(name, state[name].detach(), self.dtype).cpu().contiguous() for name in names}
+        if self._files == TENSORS:
+            base = self.module.configs["vlm"]["pretrained_model_name_or_path"]
+            save_adapters(self.module.model.backbone, folder, base, self.dtype)
+        own = dict(self.module.named_parameters())  # one name each: safetensors refuses two names for the same memory
+        names = sorted(name for name in own.keys() & self.names if not is_lora(name))
+        other = {name: converted(name, own[name].detach(), self.dtype).cpu().contiguous() for name in names}
         save_file(other, folder / POLICY, metadata={"format": "pt"})
 
 
-def as_text(content):
+def as_text(content) -> str:
     """Return text as it is, anything else as indented JSON."""
     return content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False) + "\n"

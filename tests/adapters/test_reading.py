@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from support.adapter_folders import HEAD, adapted, change_json, kosmos, write_folder
 
-from robovlms_mobile.adapters.loading import load_into
-from robovlms_mobile.adapters.reading import check_base, read_adapters, read_state
+from robovlms_mobile.adapters.loading import load_into, trained_tensors
+from robovlms_mobile.adapters.reading import check_base, read_adapters
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.model.lora import is_lora
 from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
@@ -244,7 +244,7 @@ def test_an_older_folder_without_a_fingerprint_is_no_error(folder, tiny_vlm, tmp
 
 def test_loading_gives_the_written_model_back(written, tiny_vlm):
     module = adapted(tiny_vlm, seed=1)
-    load_into(module, read_state(written))
+    load_into(module, read_adapters(written).state)
     expected, found = adapted(tiny_vlm, seed=0).state_dict(), module.state_dict()
     for name in expected:
         if is_lora(name):
@@ -257,7 +257,7 @@ def test_a_folder_that_does_not_fit_the_model_changes_nothing(written, tiny_vlm)
     module = adapted(tiny_vlm, targets="attention", r=2)
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     with pytest.raises(CheckpointError) as caught:
-        load_into(module, read_state(written))
+        load_into(module, read_adapters(written).state)
     message = str(caught.value)
     assert "8 tensors the model lacks" in message and "16 tensors of another shape" in message
     assert f"model.backbone.{Q_PROJ}.lora_A.default.weight" in message and "expected (2, 64)" in message
@@ -268,14 +268,14 @@ def test_a_folder_that_does_not_fit_the_model_changes_nothing(written, tiny_vlm)
 def test_a_trained_tensor_that_is_missing_is_named(folder, tiny_vlm):
     change_tensors(folder / "policy.safetensors", lambda t: t.pop("model.act_head.bias"))
     with pytest.raises(CheckpointError, match=r"1 trained tensors are missing: 'model\.act_head\.bias'"):
-        load_into(adapted(tiny_vlm), read_state(folder))
+        load_into(adapted(tiny_vlm), read_adapters(folder).state)
 
 
 def test_a_tensor_that_the_model_has_under_two_names_is_loaded_by_either(written, tiny_vlm):
     """Upstream's evaluation calls its act_head lm_head as well."""
     module = adapted(tiny_vlm)
     module.model.lm_head = module.model.act_head
-    load_into(module, read_state(written))
+    load_into(module, read_adapters(written).state)
     head = load_file(written / "policy.safetensors")
     assert torch.equal(module.model.lm_head.weight, head["model.act_head.weight"])
 
@@ -284,7 +284,7 @@ def test_a_model_without_lora_lacks_every_adapter(written, tiny_vlm):
     from support.adapter_folders import Module
 
     with pytest.raises(CheckpointError, match="24 tensors the model lacks"):
-        load_into(Module(kosmos(tiny_vlm)), read_state(written))
+        load_into(Module(kosmos(tiny_vlm)), read_adapters(written).state)
 
 
 @pytest.fixture
@@ -299,7 +299,7 @@ def checkpoint(tiny_vlm, tmp_path):
 
 def test_a_checkpoint_of_a_run_is_read_too(checkpoint, tiny_vlm):
     module = adapted(tiny_vlm, seed=1)
-    load_into(module, read_state(checkpoint))
+    load_into(module, trained_tensors(checkpoint))
     name = f"model.backbone.{Q_PROJ}.lora_A.default.weight"
     assert torch.equal(module.state_dict()[name], adapted(tiny_vlm).state_dict()[name])
 
@@ -315,7 +315,7 @@ def test_values_of_a_checkpoint_are_checked_when_it_is_loaded(checkpoint, tiny_v
     module = adapted(tiny_vlm)
     before = module.model.act_head.weight.clone()
     with pytest.raises(CheckpointError, match=words):
-        load_into(module, read_state(checkpoint))
+        load_into(module, trained_tensors(checkpoint))
     assert torch.equal(module.model.act_head.weight, before)
 
 
@@ -329,7 +329,7 @@ def test_a_checkpoint_that_torch_cannot_read_safely_is_refused(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "last.ckpt").write_bytes(content)
     with pytest.raises(CheckpointError, match="read safely"):
-        read_state(tmp_path / "last.ckpt")
+        trained_tensors(tmp_path / "last.ckpt")
     assert not (tmp_path / "evil").exists()
 
 
@@ -338,11 +338,11 @@ def test_a_checkpoint_of_something_else_is_refused(tmp_path, monkeypatch, conten
     monkeypatch.chdir(tmp_path)
     torch.save(content, tmp_path / "last.ckpt")
     with pytest.raises(CheckpointError, match=r"read safely|no state_dict"):
-        read_state(tmp_path / "last.ckpt")
+        trained_tensors(tmp_path / "last.ckpt")
     assert not (tmp_path / "evil").exists()
 
 
 def test_a_linked_checkpoint_is_refused(checkpoint, tmp_path):
     (tmp_path / "link.ckpt").symlink_to(checkpoint)
     with pytest.raises(CheckpointError, match="not a regular file"):
-        read_state(tmp_path / "link.ckpt")
+        trained_tensors(tmp_path / "link.ckpt")

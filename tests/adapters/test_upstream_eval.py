@@ -17,7 +17,7 @@ root, config, state, folder, messages = sys.argv[1:]
 sys.path.insert(0, root)
 from eval.calvin.model_wrapper import CustomModel
 from robovlms_mobile.adapters.loading import load_into
-from robovlms_mobile.adapters.reading import read_state
+from robovlms_mobile.adapters.reading import read_adapters
 
 def build(debug):
     torch.manual_seed(int(debug))  # what is not loaded would differ
@@ -31,7 +31,7 @@ def act(model):
 
 upstreams, ours = build(debug=False), build(debug=True)
 fresh = act(ours)
-load_into(ours.model, read_state(folder))
+load_into(ours.model, read_adapters(folder).state)
 print("RESULT" + json.dumps({"upstreams": act(upstreams), "ours": act(ours), "fresh": fresh}))
 """
 

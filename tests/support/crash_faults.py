@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+from collections import Counter
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -15,6 +16,7 @@ from support.crash_run import CURVES, KEEP, RECORD, STATE, falling, hidden, read
 from support.crash_steps import OPENED, REMOVING, Steps
 
 from robovlms_mobile import files
+from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.files import recover
 from robovlms_mobile.training import curves
 
@@ -195,21 +197,49 @@ def listen():
 
 def read_only(vlm, folder, code, epochs):
     """Refuse everything from the start of a run, that resumes one of so many epochs; then start again without."""
-    module, disk, said = crash_run.Tiny(vlm, falling, PERIOD), Disk(code, onwards=True), listen()
+    module, disk = crash_run.Tiny(vlm, falling, PERIOD), Disk(code, onwards=True)
     disk.steps.install()
-    run = run_of(folder)
+    run, begun, stopped = run_of(folder), [], None
     if epochs:
         train(module, folder, epochs=epochs)
     before = contents(run)
-    train(module, folder, start=lambda _: disk.refuse(0), epochs=epochs + 2)
+    try:
+        train(module, folder, start=lambda _: disk.refuse(0), after=begun.append, epochs=epochs + 2)
+    except CheckpointError as error:
+        stopped = str(error)
     disk.accept()
-    same("changed", contents(run) == before, True)
-    same("rubbish", hidden(run), [])
-    counts = {}
-    for line in said:
-        path, found, rest = line.partition(" could not be written (")
-        same("line", (line, bool(found) and os.strerror(code) in rest), (line, True))
-        counts[str(Path(path).relative_to(run))] = counts.get(str(Path(path).relative_to(run)), 0) + 1
+    unchanged(run, before)
     train(module, folder, epochs=epochs + 2)
     same("in the end", read_run(run, module)[STATE], epochs + 1)
-    return counts
+    return {"stopped": stopped, "begun": begun}
+
+
+def refusing(vlm, folder, code):
+    """Refuse everything once a run trains; then start again without. Returns what was said, name → how often."""
+    module, disk, said = crash_run.Tiny(vlm, falling, PERIOD), Disk(code, onwards=True), listen()
+    disk.steps.install()
+    run, before = run_of(folder), {}
+
+    def refuse(epoch):
+        if epoch is None:
+            before.update(contents(run))
+            disk.refuse(0)
+
+    train(module, folder, after=refuse, epochs=2)
+    disk.accept()
+    unchanged(run, before)
+    train(module, folder, epochs=2)
+    same("in the end", read_run(run.with_name(f"{run.name}-2"), module)[STATE], 1)  # run.json keeps its folder
+    return dict(Counter(str(Path(refused_path(line, os.strerror(code))).relative_to(run)) for line in said))
+
+
+def unchanged(run, before):
+    same("changed", contents(run) == before, True)
+    same("rubbish", hidden(run), [])
+
+
+def refused_path(line, reason):
+    """Return the path that a line says could not be written, for this reason."""
+    path, found, rest = line.partition(" could not be written (")
+    same("line", (line, bool(found) and reason in rest), (line, True))
+    return path

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import torch
 from support import crash_run
-from support.crash_faults import faults, limits, read_only
+from support.crash_faults import faults, limits, read_only, refusing
 from support.crash_run import RECORD, STATE, hidden, noisy, read_run, run_of, train, verify
 from support.crash_steps import Child, Steps, fork, result_of
 
@@ -245,7 +245,7 @@ def serve():
     curves._has_matplotlib = lambda: False  # a plot takes as long as all the rest
     import_all(result_of(used_modules))
     gc.freeze()  # children then share what is there
-    actions = {each.__name__: each for each in (kills, steps, faults, limits, read_only)}
+    actions = {each.__name__: each for each in (kills, steps, faults, limits, read_only, refusing)}
     for line in sys.stdin:
         order = json.loads(line)
         action = actions[order.pop("do")]

@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader
 
 from robovlms_mobile.adapters.reading import read_adapters
 from robovlms_mobile.training.resume.folders import is_whole
+from robovlms_mobile.training.resume.lock import LOCK
 from robovlms_mobile.training.resume.start import settle
 from robovlms_mobile.training.run import MobileRun
 
@@ -148,7 +149,7 @@ def run_of(folder):
 
 def hidden(folder):
     """Return the names of what is half written or was replaced."""
-    return sorted(path.name for path in folder.glob(".*"))
+    return sorted(path.name for path in folder.glob(".*") if path.name != LOCK)
 
 
 def read_run(folder, module):

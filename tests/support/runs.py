@@ -1,6 +1,9 @@
 """Runs of upstream's main.py for tests: the command, where a run writes, what it wrote."""
 
 import csv
+import json
+import os
+import zipfile
 
 import torch
 
@@ -46,3 +49,15 @@ def assert_same(one, other):
     assert first["callbacks"]["EpochLosses"] == second["callbacks"]["EpochLosses"]
     assert first["robovlms_mobile"]["probe"]["loss"] == second["robovlms_mobile"]["probe"]["loss"]
     assert losses(one) == losses(other)
+
+
+def write_run(folder, experiment=None, age=0):
+    """A run's folder with a whole state, `age` seconds old; its run.json only where `experiment` is given."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(folder / "last.ckpt", "w") as file:
+        file.writestr("archive/data.pkl", bytes(range(256)) * 40)
+    if experiment:
+        (folder / "run.json").write_text(json.dumps({"config": {"exp_name": experiment}}))
+    stamp = os.stat(folder / "last.ckpt").st_mtime - age
+    os.utime(folder / "last.ckpt", (stamp, stamp))
+    return folder / "last.ckpt"

@@ -11,10 +11,11 @@ from torch import nn
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.training.checkpoint_options import CheckpointOptions
 from robovlms_mobile.training.checkpoints import AdapterCheckpoint
-from robovlms_mobile.training.curves import gap, write_csv, write_png
+from robovlms_mobile.training.curves import gap, write_csv
 from robovlms_mobile.training.metrics import EpochLosses
 from robovlms_mobile.training.ranking import Ranking
-from robovlms_mobile.training.resume.state import check_tensors, compare, compare_data, keep_trainable, refuse, settings
+from robovlms_mobile.training.resume.differences import check_tensors, compare, compare_data, refuse
+from robovlms_mobile.training.resume.state import comparable, keep_trainable, settings
 
 
 @pytest.fixture
@@ -50,6 +51,34 @@ def test_what_differs_stands_in_a_table():
         error.value
     )
     assert compare(settings(configs), settings({**configs, "train_dataset": {"data_dir": "elsewhere"}})) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("scheduler", {"scheduler": "cosine"}),
+        ("gradient_clip_val", {"gradient_clip_val": 1}),
+        ("warmup_epochs", {"warmup_epochs": 0.25}),
+        ("warmup_steps", {"warmup_steps": 100}),
+        ("min_lr_scale", {"min_lr_scale": 0.1}),
+        ("tokenizer.tokenizer_type", {"tokenizer": {"tokenizer_type": "flamingo"}}),
+    ],
+)
+def test_what_shapes_the_learning_rate_the_gradient_or_the_prompt_must_stay(name, change):
+    configs = {"trainer": {}, "min_lr_scale": 0.01, "tokenizer": {"tokenizer_type": "kosmos"}}
+    assert [row[0] for row in compare(settings(configs), settings({**configs, **change}))] == [name]
+
+
+def test_the_number_of_processes_must_stay_and_upstreams_defaults_may_be_spelled_out():
+    spelled_out = {"scheduler": "constant", "gradient_clip_val": 0, "warmup_epochs": 0, "warmup_steps": None}
+    assert compare(settings({"trainer": {}}), settings({"trainer": {}, **spelled_out})) == []
+    assert compare(settings({"trainer": {}}, 1), settings({"trainer": {}}, 2)) == [("processes", "1", "2")]
+
+
+def test_a_state_of_an_older_version_is_compared_by_what_it_holds():
+    saved = {"seed": "1", "learning_rate": "0.1"}
+    now = settings({"trainer": {}, "seed": 1, "learning_rate": 0.2, "scheduler": "cosine", "min_lr_scale": 0.1})
+    assert compare(saved, comparable(saved, now)) == [("learning_rate", "0.1", "0.2")]
 
 
 def test_episodes_that_came_went_or_changed_are_named():
@@ -105,6 +134,8 @@ def row(train, val=None):
 
 def test_curves_are_written_for_runs_with_and_without_validation(tmp_path):
     pytest.importorskip("matplotlib")
+    from robovlms_mobile.training.loss_picture import write_png
+
     history = [row(2.0, 3.0), row(1.0)]
     write_csv(history, tmp_path / "losses.csv")
     write_png(history, tmp_path / "losses.png")

@@ -11,22 +11,32 @@ from support.runs import TRAIN, losses, run_folder, write_package
 pytestmark = pytest.mark.heavy
 FULL = '''
 import errno, os
-from pathlib import Path
+from lightning.pytorch.callbacks import Callback
+
+class Full(Callback):
+    """Rank zero's disk is full for anything but what upstream writes, at the start of one epoch and from then on."""
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if str(trainer.current_epoch) == os.environ.get("FULL"):
+            fill()
+
+def fill():
+    from robovlms_mobile import files
+    def refuse(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    if os.environ["RANK"] == "0":
+        files.flush = refuse
 
 def callbacks():
-    """Rank zero's disk is full for anything but what upstream writes."""
-    if os.environ["RANK"] == "0" and os.environ.get("FULL"):
-        from robovlms_mobile import files
-        def refuse(*args, **kwargs):
-            raise OSError(errno.ENOSPC, "No space left on device")
-        files.flush = refuse
-    return []
+    if os.environ.get("FULL") == "start":
+        fill()
+    return [Full()]
 '''
 
 
 @pytest.fixture(scope="module")
 def full_disk(tmp_path_factory):
-    """A folder for PYTHONPATH: a package with which rank zero can write nothing where FULL is set."""
+    """A folder for PYTHONPATH: a package with which rank zero can write nothing from the epoch that FULL names."""
     entry = "[lightning.pytorch.callbacks_factory]\nfulldisk = fulldisk:callbacks\n"
     return write_package(tmp_path_factory.mktemp("site"), "fulldisk", FULL, entry)
 
@@ -96,12 +106,19 @@ def free_port():
 
 
 def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
-    done = train(tmp_path, 2, env={"FULL": "1"}, mobile={"checkpoints": {"every_n_steps": 2}})
+    done = train(tmp_path, 2, env={"FULL": "0"}, mobile={"checkpoints": {"every_n_steps": 2}})
     assert done.returncode == 0, done.stderr[-3000:]
     # a state at step 2, 4 and each epoch's end, and again in the second epoch
     assert done.stderr.count("last.ckpt could not be written (No space left on device)") == 6
     assert done.stderr.count("/last could not be written (No space left on device)") == 2
     assert not list((tmp_path / "runs").rglob("*.ckpt"))
+
+
+def test_a_disk_that_refuses_from_the_start_ends_all_processes(train, tmp_path):
+    done = train(tmp_path, 2, env={"FULL": "start"})
+    assert done.returncode != 0
+    assert "Nothing can be saved in" in done.stderr, done.stderr[-6000:]
+    assert not list((tmp_path / "runs").rglob("losses.csv"))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
 COARSE = 2e-2  # with half precision on either side, or on another kind of device
 
 
-def portable(batch):
+def portable(batch) -> dict | None:
     """Return a batch as a checkpoint can hold it, tensors on the CPU; None for one that is no dict."""
     if not isinstance(batch, dict):
         return None
@@ -17,7 +17,7 @@ def portable(batch):
     }
 
 
-def measure(trainer, module, batch):
+def measure(trainer, module, batch: dict) -> dict:
     """Return what the module's own training step makes of `batch` now, as {"loss", "device", "precision"}.
 
     Nothing changes: no gradient, no dropout, nothing logged.
@@ -36,7 +36,7 @@ def measure(trainer, module, batch):
     return {"loss": float(loss), "device": device, "precision": str(trainer.precision)}
 
 
-def agree(saved, now):
+def agree(saved: dict, now: dict) -> bool:
     """True when two measurements of the same batch may come from the same weights."""
     fine = saved["device"] == now["device"] and {saved["precision"], now["precision"]} <= {"32", "32-true"}
     same = math.isclose(saved["loss"], now["loss"], rel_tol=TOLERANCE if fine else COARSE)

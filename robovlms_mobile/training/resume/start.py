@@ -6,20 +6,16 @@ Upstream reads `resume` from the config after it built the model, so what is wri
 import functools
 import os
 import sys
+import warnings
 from pathlib import Path
 
-import torch
-
-from robovlms_mobile.config.refusals import check_run
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.options import is_mobile
-from robovlms_mobile.training.checkpoint_options import checkpoint_options
-from robovlms_mobile.training.resume.folders import experiment_of, fresh_folder, is_whole, newest_state
 
 MODULE = "robovlms.train.base_trainer"
 
 
-def install():
+def install() -> None:
     """Have upstream's `BaseTrainer.from_checkpoint` settle a run of ours first. Idempotent."""
     trainer = sys.modules[MODULE].BaseTrainer if MODULE in sys.modules else None
     if trainer is None or hasattr(trainer.from_checkpoint, "stock"):
@@ -43,73 +39,123 @@ def install():
     trainer.from_checkpoint = classmethod(from_checkpoint)
 
 
-def settle(configs):
-    """Choose a run's folder and the state it resumes from: sets `output_dir` and `resume`, writes nothing.
+def settle(configs: dict) -> None:
+    """Choose a run's folder and the state it resumes from, and hold the folder: sets `output_dir` and `resume`.
 
-    All ranks of a run find the same, for none writes before all are past this point.
+    Rank 0 chooses, and every rank of the run gets its choice or its refusal.
 
     Raises:
         ConfigError: what every run refuses, or checkpoint options that cannot be.
-        CheckpointError: `resume` names a file that is absent or damaged.
+        CheckpointError: `resume` names a file that is absent or damaged, or the folder of a run that is under way;
+            or nothing can be written where the run would write.
     """
-    check_run(configs, torch.cuda.is_available())
+    from robovlms_mobile.training.resume.ranks import from_rank_zero
+
+    folder, resume = from_rank_zero(lambda: _choose(configs))
+    configs.update(output_dir=folder, resume=resume)
+
+
+def _choose(configs):
+    """Return (the run's folder, which is held then, the state it resumes or None)."""
+    from torch import cuda
+
+    from robovlms_mobile.config.refusals import check_run
+    from robovlms_mobile.training.checkpoint_options import checkpoint_options
+
+    check_run(configs, cuda.is_available())
     checkpoint_options(configs)
-    wanted, folder = configs.get("resume"), Path(configs["output_dir"])
+    folder, experiment = Path(configs["output_dir"]), configs.get("exp_name")
+    resume = _state(configs.get("resume"), folder.parent.parent, experiment)
+    try:
+        home = _home(resume, folder, experiment)
+    except OSError as error:
+        raise CheckpointError(
+            f"Nothing can be written in {folder} ({error.strerror}), so nothing was trained. Free some room there, or "
+            "set output_root to a folder that can be written to, and start again."
+        ) from error
+    if home != folder:
+        _say(f"this run's folder is {home}")
+    return str(home), resume
+
+
+def _state(wanted, task, experiment):
+    """Return the path that `resume` means, None for a new run."""
+    from robovlms_mobile.training.resume.folders import is_whole, newest_state
+
     if wanted == "last":
-        found = newest_state(folder.parent.parent, configs.get("exp_name"))
-        configs["resume"] = str(found) if found else None
-        _say(f"resuming from {found}" if found else f"no earlier run of {configs.get('exp_name')!r}: starting afresh")
-    elif wanted is not None and not is_whole(wanted):
+        found = newest_state(task, experiment)
+        _say(f"resuming from {found}" if found else f"no earlier run of {experiment!r}: starting afresh")
+        return str(found) if found else None
+    if wanted is not None and not is_whole(wanted):
         state = "damaged" if Path(wanted).is_file() else "not a file"
         raise CheckpointError(
             f'resume is {wanted}, which is {state}. Name a run\'s last.ckpt, or set it to "last" (the newest whole one '
             "of this exp_name) or null (a new run)."
         )
-    configs["output_dir"] = str(_home(configs["resume"], folder, configs.get("exp_name")))
-    if configs["output_dir"] != str(folder):
-        _say(f"this run's folder is {configs['output_dir']}")
+    return wanted
 
 
-def is_ours(path):
+def is_ours(path: str) -> bool:
     """True for an adapter folder, a run's folder, and a `last.ckpt` of a run; False for a checkpoint of upstream's."""
-    from robovlms_mobile.adapters.loading import UNREADABLE
-    from robovlms_mobile.training.resume.state import KEY
+    from robovlms_mobile.training.resume.folders import is_state
 
     if os.path.isdir(path):
-        return any(Path(path).glob("adapter_config.json")) or any(Path(path).glob("*/adapter_config.json"))
-    try:
-        return KEY in torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except UNREADABLE:  # whatever it is, upstream reads it or says why not
-        return False
+        kinds = ("adapter_config.json", "policy.safetensors")
+        return any(any(Path(path).glob(f"{below}{kind}")) for kind in kinds for below in ("", "*/"))
+    return is_state(path)
 
 
-def load(module, path):
+def load(module, path: str) -> None:
     """Copy what an earlier run trained into upstream's module; a run's folder means its `best`.
 
     Raises:
-        CheckpointError: damaged, tampered with, or for another model or config; nothing is changed then.
+        CheckpointError: damaged, tampered with, for another model or config, or a last.ckpt where torch cannot read one
+            safely; nothing is changed then.
     """
-    from robovlms_mobile.adapters.loading import load_into, trained_tensors
-    from robovlms_mobile.adapters.reading import check_base, read_adapters
+    from robovlms_mobile.adapters.loading import UNSAFE, can_be_fooled, load_into, trained_tensors
+    from robovlms_mobile.adapters.reading import POLICY, check_base, read_adapters
 
     path = Path(path)
+    if path.is_file() and can_be_fooled():
+        raise CheckpointError(
+            f"model_load_path is {path}, a pickle that this torch does not read safely. Name an adapter folder of that "
+            f"run, best or last beside the file: those hold safetensors, which run nothing. {UNSAFE}"
+        )
     if path.is_file():
         load_into(module, trained_tensors(path))
     else:
-        adapters = read_adapters(path if (path / "adapter_config.json").exists() else path / "best", module)
+        adapters = read_adapters(path if (path / POLICY).exists() else path / "best", module)
         check_base(adapters, module.model.backbone)
         load_into(module, adapters.state)
     _say(f"starting from what was trained in {path}")
 
 
 def _home(state, folder, experiment):
-    """Return the folder a run writes to: that of the run it goes on with, else one that no run has."""
+    """Return the folder a run writes to, held: that of the run it goes on with, else one that no run has."""
+    from robovlms_mobile.training.resume.folders import experiment_of, fresh_folders
+    from robovlms_mobile.training.resume.lock import hold
+
     if state is not None:
         run = Path(state).parent
         same_task = run.resolve().parent.parent == folder.resolve().parent.parent
         if same_task and experiment_of(run) == experiment:
+            holder = hold(run)
+            if holder:
+                raise CheckpointError(
+                    f"{run} is in use: {holder}. Two runs cannot go on in one folder. Wait for that one or end it; "
+                    'for a second run from here set "resume": null and "model_load_path": "…/best".'
+                )
             return run
-    return fresh_folder(folder)
+        _warn_of_pickle(state)
+    return next(name for name in fresh_folders(folder) if hold(name) is None)
+
+
+def _warn_of_pickle(path):
+    """Say of a state that another run wrote that this torch cannot read it safely."""
+    from robovlms_mobile.adapters.loading import UNSAFE, can_be_fooled
+
+    if can_be_fooled():
+        warnings.warn(f"{path} is read though this run did not write it. {UNSAFE}", stacklevel=2)
 
 
 def _say(what):

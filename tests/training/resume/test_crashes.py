@@ -128,13 +128,18 @@ def test_files_cut_off_at_any_size_cost_that_save_only_and_are_said(probe, plot,
 
 @pytest.mark.parametrize("code", ERRORS.values(), ids=ERRORS)
 @pytest.mark.parametrize("epochs", [0, 2], ids=["new", "resumed"])
-def test_two_epochs_that_cannot_be_saved_are_said_twice_and_change_nothing(probe, code, epochs):
-    said = probe("read_only", code=code, epochs=epochs)
+def test_a_disk_that_refuses_from_the_start_ends_a_run_before_its_first_epoch(probe, code, epochs):
+    done = probe("read_only", code=code, epochs=epochs)
+    assert f"({os.strerror(code)}), so nothing was trained" in done["stopped"]
+    assert done["begun"] == []
+
+
+@pytest.mark.parametrize("code", ERRORS.values(), ids=ERRORS)
+def test_two_epochs_that_cannot_be_saved_are_said_twice_and_change_nothing(probe, code):
+    said = probe("refusing", code=code)
     twice = dict.fromkeys(WRITTEN - {"run.json"}, 2)
     assert {name: said[name] for name in twice} == twice
-    assert said["run.json"] == 2 + (
-        2 if epochs else 3
-    )  # also at the start, twice where it is a new run, and at the end
+    assert said["run.json"] == 3  # also at the end
 
 
 def test_a_link_that_fails_leaves_no_file_of_another_folder_to_be_written_into(tiny_vlm, tmp_path, monkeypatch):

@@ -1,26 +1,22 @@
 """Which folder a run writes to and which state it resumes, settled before its model is built."""
 
-import json
-import os
+import pickle
 import zipfile
 
 import pytest
+import torch
+from support.runs import write_run
 
 from robovlms_mobile.errors import CheckpointError, ConfigError
-from robovlms_mobile.training.resume.folders import fresh_folder, is_whole, newest_state
-from robovlms_mobile.training.resume.start import settle
+from robovlms_mobile.training.resume.folders import fresh_folders, is_whole, newest_state
+from robovlms_mobile.training.resume.lock import release
+from robovlms_mobile.training.resume.start import is_ours, load, settle
 
 
-def write_run(folder, experiment=None, age=0):
-    """A run's folder with a whole state, `age` seconds old; its run.json only where `experiment` is given."""
-    folder.mkdir(parents=True)
-    with zipfile.ZipFile(folder / "last.ckpt", "w") as file:
-        file.writestr("archive/data.pkl", bytes(range(256)) * 40)
-    if experiment:
-        (folder / "run.json").write_text(json.dumps({"config": {"exp_name": experiment}}))
-    stamp = os.stat(folder / "last.ckpt").st_mtime - age
-    os.utime(folder / "last.ckpt", (stamp, stamp))
-    return folder / "last.ckpt"
+@pytest.fixture(autouse=True)
+def _hold_nothing():
+    yield
+    release()
 
 
 def damage(path):
@@ -42,7 +38,7 @@ def test_a_new_run_never_writes_into_the_folder_of_another(tmp_path):
     (tmp_path / "2026-02-02" / "lora-2" / "best").mkdir(parents=True)
     assert settled(tmp_path)[0] == str(tmp_path / "2026-02-02" / "lora-2")
     (tmp_path / "2026-02-02" / "lora-2" / "best" / "adapter_config.json").touch()
-    assert fresh_folder(tmp_path / "2026-02-02" / "lora").name == "lora-3"
+    assert next(fresh_folders(tmp_path / "2026-02-02" / "lora")).name == "lora-3"
 
 
 def test_last_is_the_newest_state_of_the_same_experiment_on_any_day(tmp_path):
@@ -90,6 +86,44 @@ def test_resume_from_nothing_or_from_damage_is_an_error(tmp_path):
         settled(tmp_path, resume=str(path))
 
 
+OLD_TORCH = "2.5.1+cu121"
+
+
+def test_an_old_torch_warns_of_a_state_that_another_run_wrote(tmp_path, monkeypatch, recwarn):
+    monkeypatch.setattr(torch, "__version__", OLD_TORCH)
+    own = write_run(tmp_path / "task" / "2026-01-01" / "lora")
+    settled(tmp_path / "task", resume=str(own))
+    assert not recwarn.list
+    other = write_run(tmp_path / "task" / "2026-01-01" / "other")
+    settled(tmp_path / "task", resume=str(other))
+    (warning,) = recwarn.list
+    assert str(other) in str(warning.message) and "CVE-2025-32434" in str(warning.message)
+
+
+@pytest.mark.parametrize("version", ["2.6.0", "2.13.0+cpu", "3.0"])
+def test_a_torch_that_reads_safely_warns_of_nothing(tmp_path, monkeypatch, recwarn, version):
+    monkeypatch.setattr(torch, "__version__", version)
+    settled(tmp_path / "task", resume=str(write_run(tmp_path / "task" / "2026-01-01" / "other")))
+    assert not recwarn.list
+
+
+def test_an_old_torch_starts_from_no_pickle_and_names_the_way_out(tmp_path, monkeypatch):
+    """Not even to see whose it is."""
+    monkeypatch.setattr(torch, "__version__", OLD_TORCH)
+    monkeypatch.setattr(torch, "load", lambda *args, **kwargs: pytest.fail("read"))
+    with zipfile.ZipFile(tmp_path / "last.ckpt", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps({"robovlms_mobile": 1}, protocol=2))
+    assert is_ours(str(tmp_path / "last.ckpt"))
+    with pytest.raises(CheckpointError, match=r"Name an adapter folder of that run, best or last.*CVE-2025-32434"):
+        load(None, str(tmp_path / "last.ckpt"))
+
+
+@pytest.mark.parametrize("content", [{"state_dict": 1}, {"robovlms_mobiles": 1}, None])
+def test_a_file_of_upstreams_or_of_nobodys_is_not_ours(tmp_path, content):
+    torch.save(content, tmp_path / "last.ckpt") if content else (tmp_path / "last.ckpt").write_bytes(b"PK")
+    assert not is_ours(str(tmp_path / "last.ckpt"))
+
+
 @pytest.mark.parametrize("strategy", ["fsdp", "deepspeed_stage_2"])
 def test_a_sharded_run_is_refused_with_what_to_use_instead(tmp_path, strategy):
     with pytest.raises(ConfigError, match=r'shards the model.*"ddp"'):
@@ -104,9 +138,10 @@ def test_wrong_checkpoint_options_are_named_together(tmp_path):
         settled(tmp_path, mobile={"checkpoints": {"every_n_epoch": 3}})
 
 
-def test_nothing_is_written_while_a_run_is_settled(tmp_path):
+def test_a_settled_run_leaves_only_its_lock_and_takes_that_along(tmp_path):
     write_run(tmp_path / "2026-01-01" / "lora")
     before = sorted(tmp_path.rglob("*"))
     settled(tmp_path, resume="last")
-    settled(tmp_path)
+    assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "2026-01-01" / "lora" / ".lock"])
+    release()
     assert sorted(tmp_path.rglob("*")) == before

@@ -1,0 +1,58 @@
+"""Whether a saved state fits the run that would resume from it: what differs, and the table of it. Loaded on resume."""
+
+from robovlms_mobile.adapters.loading import misfits
+from robovlms_mobile.errors import CheckpointError
+
+SHOWN = 60  # characters of a value
+
+
+def compare(saved: dict, now: dict) -> list[tuple]:
+    """Return what differs between two mappings of plain values: list of (name, saved, now); None where it is absent."""
+    names = sorted(saved.keys() | now.keys())
+    return [(name, saved.get(name), now.get(name)) for name in names if saved.get(name) != now.get(name)]
+
+
+def compare_data(saved: dict, now: dict) -> list[tuple]:
+    """Return what differs between the episodes of two runs, as `compare` does.
+
+    Args:
+        saved, now: "training" or "validation" → {file name: digest, or None where it is not known}.
+    """
+    rows = []
+    for side in sorted(saved.keys() & now.keys()):
+        before, after = saved[side], now[side]
+        both = before.keys() & after.keys()
+        changed = [name for name in both if None not in (before[name], after[name]) and before[name] != after[name]]
+        rows += [(f"{side} episode {name}", "there", "gone") for name in sorted(before.keys() - after.keys())]
+        rows += [(f"{side} episode {name}", "not there", "new") for name in sorted(after.keys() - before.keys())]
+        rows += [(f"{side} episode {name}", before[name], after[name]) for name in sorted(changed)]
+    return rows
+
+
+def check_tensors(module, checkpoint: dict) -> list[str]:
+    """Return in words how a checkpoint's tensors differ from what `module` trains; empty when they fit."""
+    return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()})
+
+
+def refuse(rows: list[tuple], faults: list[str] = ()) -> None:
+    """Raise CheckpointError with a table of what differs, unless nothing does.
+
+    Args:
+        rows: as `compare` returns them.
+        faults: sentences about what no row holds.
+    """
+    if not rows and not faults:
+        return
+    lines = [("", "in the checkpoint", "now"), *((name, _shown(saved), _shown(now)) for name, saved, now in rows)]
+    wide = [max(len(line[column]) for line in lines) for column in (0, 1)]
+    table = [f"  {name:<{wide[0]}}  {saved:<{wide[1]}}  {now}".rstrip() for name, saved, now in lines] if rows else []
+    raise CheckpointError(
+        "\n".join(["This run differs from the one it would resume:", *table, *(f"  {fault}." for fault in faults)])
+        + "\nSet the config back, or start a new run from what was trained: "
+        '"resume": null and "model_load_path": "…/best". Nothing was changed.'
+    )
+
+
+def _shown(value):
+    text = "—" if value is None else str(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -1,0 +1,98 @@
+"""One run at a time in a folder: a lock that the system lets go of when its process ends, killed or not.
+
+On NFS it holds between machines where the server has a lock service; mounted with `nolock`, between processes of one
+machine only. Where the file system has no locks at all, that is said once and the run goes on without.
+"""
+
+import atexit
+import errno
+import json
+import logging
+import os
+import socket
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+LOCK = ".lock"
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)
+
+log = logging.getLogger(__name__)
+_held = {}  # path of a lock → its open file, and the process that took it
+
+
+def hold(folder: Path) -> str | None:
+    """Take a run's folder, made where there is none, for this process until it ends or calls `release`.
+
+    Returns:
+        Who has it, in words; None when it is ours now.
+
+    Raises:
+        OSError: nothing can be written there.
+    """
+    path = Path(folder).resolve() / LOCK
+    path.parent.mkdir(parents=True, exist_ok=True)
+    while path not in _held:
+        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as it is held
+        try:
+            _lock(file)
+        except BlockingIOError:
+            with file:
+                return _holder(file)
+        if _is_there(path, file):  # else its holder has just removed it, and another may be at a new one
+            _held[path] = file, os.getpid()
+            _sign(file)
+        else:
+            file.close()
+    return None
+
+
+def release() -> None:
+    """Let go of every folder that this process holds."""
+    for path, (file, process) in list(_held.items()):
+        if process == os.getpid():
+            with suppress(OSError):
+                path.unlink()
+        file.close()
+    _held.clear()
+
+
+atexit.register(release)
+
+
+def _lock(file):
+    """Raise BlockingIOError where another process has it."""
+    import fcntl
+
+    try:
+        # Not flock, and so not filelock: children inherit that one. The data workers of a killed run live on for some
+        # seconds, and would keep everyone from resuming it.
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EACCES, errno.EAGAIN):
+            raise BlockingIOError(*error.args) from None
+        if error.errno not in NO_LOCKS:
+            raise
+        log.warning("%s: its file system has no locks. Do not start two runs in this folder at once.", file.name)
+
+
+def _is_there(path, file):
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    return False
+
+
+def _sign(file):
+    file.truncate(0)
+    since = datetime.now().astimezone().isoformat(timespec="seconds")
+    json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
+    file.flush()
+
+
+def _holder(file):
+    file.seek(0)
+    try:
+        holder = json.load(file)
+        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+    except (ValueError, LookupError, TypeError):  # it has the lock, and has not signed yet
+        return "another process"
