@@ -22,6 +22,7 @@ except MobileError as error:
 with open(f"rank-{dist.get_rank()}.json", "w") as file:
     json.dump(told, file)
 dist.barrier()
+dist.destroy_process_group()
 """
 
 
