@@ -4,6 +4,7 @@ import base64
 import difflib
 import re
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,8 @@ NAME = re.compile(
     r"episode_(?P<date>\d{8})_(?P<time>\d{6})"
     r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
 )
+
+LISTED = 5  # pairs of files named one by one
 
 
 @dataclass(frozen=True)
@@ -38,7 +41,7 @@ class Episode:
     scenario: str | None
 
     @property
-    def name(self):
+    def name(self) -> str:
         """File name, unique within a folder."""
         return self.path.name
 
@@ -60,11 +63,16 @@ class Notes:
     unreadable: tuple
 
 
-def find_episodes(data_dir, pattern="episode_*.h5"):
-    """Return the files in `data_dir` that match a glob or any of a list of globs: list[Path] by name, each once.
+def find_episodes(data_dir: str | Path, pattern: str | list[str] = "episode_*.h5") -> list[Path]:
+    """Return the files in `data_dir` that match a glob or any of a list of globs, by name, each once.
+
+    Args:
+        data_dir: folder of the episodes.
+        pattern: relative to `data_dir`; `day1/*.h5` and `**/*.h5` look into its folders.
 
     Raises:
-        DataError: no such folder, or nothing matches; says what is there instead.
+        DataError: no such folder, a pattern that is none, nothing matches (says what is there instead), or files of
+            one name in several folders: an episode is known by its name, in the split and in the frame store.
     """
     folder = Path(data_dir)
     if not folder.is_dir():
@@ -72,12 +80,32 @@ def find_episodes(data_dir, pattern="episode_*.h5"):
             f"data_dir {folder} is not a folder (seen from {Path.cwd()}). Set data_dir in the dataset block."
         )
     patterns = [pattern] if isinstance(pattern, str) else list(pattern)
-    found = {path.name: path for each in patterns for path in folder.glob(each) if path.is_file()}
+    found = {}
+    for path in sorted(path for each in patterns for path in _matching(folder, each)):
+        same = found.setdefault(path.name, [])
+        if path not in same and not any(path.samefile(one) for one in same):
+            same.append(path)
     if not found:
         raise DataError(
             f"No file in {folder} matches {' or '.join(map(repr, patterns))}. {_what_is_there(folder, patterns)}"
         )
-    return [found[name] for name in sorted(found)]
+    if twice := [paths for paths in found.values() if len(paths) > 1]:
+        raise DataError(
+            f"Several files in {folder} have one name, {len(twice)} time{'s' * (len(twice) > 1)}: "
+            + "; ".join(" and ".join(str(path.relative_to(folder)) for path in paths) for paths in twice[:LISTED])
+            + (f"; and {len(twice) - LISTED} more" if len(twice) > LISTED else "")
+            + ". Rename or move all but one of each, or narrow episode_pattern."
+        )
+    return [found[name][0] for name in sorted(found)]
+
+
+def _matching(folder, pattern):
+    """Return the files of one glob."""
+    if not pattern or Path(pattern).is_absolute():
+        parts = Path(pattern)
+        fix = f' Set "data_dir": "{parts.parent}", "episode_pattern": "{parts.name}".' if pattern else ""
+        raise DataError(f"episode_pattern is {pattern!r}, expected one relative to data_dir {folder}.{fix}")
+    return [path for path in folder.glob(pattern) if path.is_file()]
 
 
 def _what_is_there(folder, patterns):
@@ -88,7 +116,9 @@ def _what_is_there(folder, patterns):
     return f"It holds {len(names)} .h5 files, the nearest by name: {', '.join(near)}. Set episode_pattern accordingly."
 
 
-def load_episodes(paths, on_bad="stop", read=None):
+def load_episodes(
+    paths: list[Path], on_bad: str = "stop", read: Callable[[Path], Episode] | None = None
+) -> list[Episode]:
     """Read every file; either all are good, or the bad ones are named together.
 
     Args:
@@ -116,7 +146,7 @@ def load_episodes(paths, on_bad="stop", read=None):
     return good
 
 
-def read_episode(path):
+def read_episode(path: str | Path) -> Episode:
     """Read one file's structure and actions, not its pixels. Safe for any file: see `data.hdf5.sandbox`.
 
     Raises:
@@ -126,7 +156,7 @@ def read_episode(path):
     return read_with_notes(path)[0]
 
 
-def read_with_notes(path):
+def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
     """Read one file as `read_episode` does, and what its collector noted: (Episode, Notes).
 
     Raises:

@@ -1,12 +1,13 @@
 """The instruction a policy is given for an episode: the config's, the file's own, or one made from the scenario."""
 
+from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.errors import ConfigError
 
 DEFAULT = "Drive to the cup."
 BOXES = {"1box": "the box", "2box": "the two boxes"}
 
 
-def instruction_for(episode, option=None):
+def instruction_for(episode: Episode, option: str | dict | None = None) -> str:
     """Return the instruction for one episode.
 
     Args:

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from robovlms_mobile.config.model_size import Estimate
+from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.report.baselines import measure
-from robovlms_mobile.report.directions import DIRECTIONS, by_frame, change_rate, directions, histogram, letters
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.needs import grid, needs
 from robovlms_mobile.report.records import DISTANCES, SCENARIOS, UNKNOWN
+from robovlms_mobile.report.sequences import by_frame, change_rate, histogram, letters
 from robovlms_mobile.report.settings import Settings
 from robovlms_mobile.report.sides import Sides, sides
 

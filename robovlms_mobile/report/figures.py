@@ -5,7 +5,7 @@ Nothing that comes out of a file is drawn as text: fonts may lack its letters. T
 
 import numpy as np
 
-from robovlms_mobile.report.directions import DIRECTIONS, STOP
+from robovlms_mobile.data.directions import DIRECTIONS, STOP
 from robovlms_mobile.report.themes import COLOURS, LINES, new_figure, plain_axes
 
 WIDE = (6.2, 3.7)  # inches: about the width of a phone's text, so that letters stay readable there

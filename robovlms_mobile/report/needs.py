@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from robovlms_mobile.report.directions import DIRECTIONS, STOP
+from robovlms_mobile.data.directions import DIRECTIONS, STOP
 from robovlms_mobile.report.records import DISTANCES, UNKNOWN
 
 LISTED = 5  # combinations named one by one

@@ -2,8 +2,8 @@
 
 import base64
 
+from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.data.split.near_duplicates import NEAR
-from robovlms_mobile.report.directions import DIRECTIONS
 from robovlms_mobile.report.duplicates import NEAR_IF_SAME
 from robovlms_mobile.report.needs import spoken
 from robovlms_mobile.report.pictures import jpeg, side_by_side

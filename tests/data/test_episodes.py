@@ -102,6 +102,28 @@ def test_several_patterns_find_each_file_once_and_by_name(tmp_path):
     assert [path.name for path in found] == ["episode_20251106_a.h5", "episode_20251114_b.h5"]
 
 
+def test_files_of_one_name_in_several_folders_are_refused_naming_both(tmp_path):
+    for folder in ("day1", "day2"):
+        (tmp_path / folder).mkdir()
+        write(tmp_path / folder / NAME)
+        write(tmp_path / folder / f"episode_{folder}.h5")
+    with pytest.raises(DataError, match=rf"^Several files in .* 1 time: day1/{NAME} and day2/{NAME}\. Rename"):
+        find_episodes(tmp_path, "*/episode_*.h5")
+    with pytest.raises(DataError, match=r"day1/.* and day2/"):
+        find_episodes(tmp_path, ["day1/*.h5", "day2/*.h5"])
+    assert len(find_episodes(tmp_path, ["day1/*.h5", "*/episode_day*.h5"])) == 3
+
+
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_absolute_pattern_is_refused_with_what_to_set(tmp_path, listed):
+    write(tmp_path / NAME)
+    pattern = f"{tmp_path}/episode_*.h5"
+    with pytest.raises(DataError, match=f'"data_dir": "{tmp_path}", "episode_pattern": "episode_'):
+        find_episodes(tmp_path, [pattern] if listed else pattern)
+    with pytest.raises(DataError, match="episode_pattern is ''"):
+        find_episodes(tmp_path, "")
+
+
 def test_no_match_names_pattern_folder_and_the_nearest_files(tmp_path):
     write(tmp_path / NAME)
     with pytest.raises(DataError) as error:

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
 from robovlms_mobile.report.baselines import measure
-from robovlms_mobile.report.directions import DIRECTIONS, by_frame, change_rate, directions, histogram, letters
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.facts import describe
 from robovlms_mobile.report.needs import grid, needs, spoken
 from robovlms_mobile.report.records import NOMINAL_STEP, SCENARIOS, UNKNOWN, Record, read_record, read_records
+from robovlms_mobile.report.sequences import by_frame, change_rate, histogram, letters
 from robovlms_mobile.report.settings import Settings, settings_of
 from robovlms_mobile.report.trajectories import integrate
 

@@ -5,24 +5,14 @@ from collections import Counter
 
 import numpy as np
 
+from robovlms_mobile.data.directions import directions
+from robovlms_mobile.data.windows import Window
+
 LIMIT = 4  # times a window may come in an epoch
 
 
-def directions(actions):
-    """Return which of the nine keys each action is.
-
-    Args:
-        actions: (T, 3) m/s, m/s, rad/s as recorded.
-
-    Returns:
-        (T,) int, 3 (1 + sign linear_x) + 1 + sign linear_y: 4 is standing still, 7 straight on.
-    """
-    forward, left = np.sign(actions[:, 0]), np.sign(actions[:, 1])
-    return (3 * (1 + forward) + 1 + left).astype(int)
-
-
-def chunk_directions(actions, window, chunk_size):
-    """Return the directions in what is predicted from a window's last frame: set[int].
+def chunk_directions(actions: np.ndarray, window: Window, chunk_size: int) -> set[int]:
+    """Return the numbers of the directions in what is predicted from a window's last frame.
 
     The frames before it are history, and the wait in an episode's first frame would make its first window rare.
 

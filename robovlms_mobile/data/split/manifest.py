@@ -179,7 +179,7 @@ def changes(old: Manifest, new: Manifest, episodes: list[Episode]) -> list[str]:
     """
     present = {episode.name for episode in episodes}
     patterns = [new.pattern] if isinstance(new.pattern, str) else new.pattern
-    wanted = {name for name in old.digests if any(fnmatch(name, each) for each in patterns)}
+    wanted = {name for name in old.digests if any(fnmatch(name, Path(each).name) for each in patterns)}
     before, after, sides = old.digests, new.digests, new.sides
     kinds = (
         ("new since the split was made", sorted(after.keys() - before.keys())),

@@ -3,11 +3,12 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.augment.balance import balanced_indices, chunk_directions, directions
+from robovlms_mobile.data.augment.balance import balanced_indices, chunk_directions
+from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.simulation.driver import KEYS, command
 
-W, STOP, D, Q = 7, 4, 3 * 1 + 0, 3 * 2 + 2
+W, STOP, D, Q = ([each.key for each in DIRECTIONS].index(key) for key in ("w", "space", "d", "q"))
 
 
 def test_the_nine_keys_are_nine_directions_whatever_their_speed():
@@ -16,6 +17,11 @@ def test_the_nine_keys_are_nine_directions_whatever_their_speed():
     assert sorted(found) == list(range(9))
     np.testing.assert_array_equal(directions(actions * 0.1), found)
     assert found[list(KEYS).index("stop")] == STOP and found[list(KEYS).index("w")] == W
+
+
+def test_a_velocity_too_small_to_move_is_standing_still_here_as_in_the_report():
+    creeping = np.tile(np.array([0.03, -0.04, 0], np.float32), (18, 1))
+    assert chunk_directions(creeping, make_window(0, 18, 4, 10), 10) == {STOP}
 
 
 def test_rare_windows_come_more_often_and_every_window_at_least_once():

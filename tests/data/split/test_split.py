@@ -333,6 +333,13 @@ def test_new_changed_and_vanished_files_are_said_by_name(tmp_path):
     assert load(path).digests[episodes[5].name] == "f" * 32
 
 
+def test_a_vanished_file_is_said_where_the_pattern_names_a_folder_too(tmp_path):
+    path, episodes = tmp_path / "split.json", a_day(40)
+    divide(path, episodes, pattern="day1/episode_*.h5")
+    _, said = divide(path, episodes[1:], pattern="day1/episode_*.h5")
+    assert episodes[0].name in said[-1]
+
+
 def test_an_episode_that_comes_back_is_where_it_was(tmp_path):
     path, episodes = tmp_path / "split.json", a_day(40)
     first, _ = divide(path, episodes)
