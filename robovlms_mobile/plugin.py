@@ -2,12 +2,16 @@
 
 import sys
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import wrapt
 
 from robovlms_mobile import registry
-from robovlms_mobile.launch import messages
+from robovlms_mobile.launch import cpu, messages
 from robovlms_mobile.launch import process as launch
+
+if TYPE_CHECKING:
+    from lightning.pytorch import Callback
 
 _hooked = []
 
@@ -16,21 +20,26 @@ _hooked = []
 class Report:
     """What `register()` did: launch preparations, classes set, modules that will be filled once imported."""
 
-    launch: tuple
-    registered: tuple
-    pending: tuple
+    launch: tuple[str, ...]
+    registered: tuple[registry.Registration, ...]
+    pending: tuple[str, ...]
 
 
-def register():
-    """Prepare this process and fill upstream's namespaces, now or as soon as they are imported. Idempotent."""
+def register() -> Report:
+    """Fill upstream's namespaces and mend its modules, now or as soon as they are imported. Idempotent.
+
+    Nothing outside upstream's modules is changed: no environment, no function of Python's or torch's.
+    """
     done = launch.prepare()
     fill_namespaces()
     pending = tuple(group for group in registry.GROUPS if group not in sys.modules)
     return Report(tuple(done), registry.registered(), pending)
 
 
-def early_load():
+def early_load() -> None:
     """Entry point of `robovlms.plugins`: called by a patched checkout before any of upstream is imported.
+
+    Where it is the checkout's main.py that imports it, the process gets what main.py needs until it ends.
 
     Raises:
         ConfigError: main.py runs in fewer processes, or more, than its config and flags ask for.
@@ -42,18 +51,20 @@ def early_load():
 
         ranks.check_main(script, sys.argv[1:])
     register()
+    launch.around_running_main()
 
 
-def callbacks_factory():
+def callbacks_factory() -> "list[Callback]":
     """Entry point of Lightning: called inside every Trainer's constructor.
 
     Returns:
-        list[lightning.pytorch.Callback]: the plugin's callbacks, or [] when this Trainer is not upstream's.
+        the plugin's callbacks, or [] when this Trainer is not upstream's.
     """
     if "robovlms.data" not in sys.modules:
         return []
     messages.print_without_traceback()
     launch.keep_site_packages()  # upstream's copy comes after its Trainer
+    cpu.allow()
     fill_namespaces()
     from robovlms_mobile.training import callbacks
     from robovlms_mobile.training.resume import start
@@ -62,7 +73,7 @@ def callbacks_factory():
     return callbacks()
 
 
-def fill_namespaces():
+def fill_namespaces() -> None:
     """Fill each of upstream's namespaces that is imported, and hook the import of those that are not."""
     for group in registry.GROUPS:
         if group in sys.modules:

@@ -7,7 +7,10 @@ import shutil
 import pytest
 from support.checkouts import STANDIN, clone_of_real
 from support.configs import merge, minimal_config
+from support.patched import copy_of, run_and_look
 from support.processes import git, run_python
+
+from robovlms_mobile.cli import main as cli
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -139,3 +142,14 @@ def write_config(tiny_vlm, episodes):
 def run_python_fixture():
     """The function `run_python(arguments, cwd, env=None, timeout=300)`."""
     return run_python
+
+
+@pytest.fixture(scope="session")
+def patched_run(upstream_root, write_config, tmp_path_factory):
+    """One run of a patched checkout's main.py on decoded frames: done, facts (see support/patched.py), folder."""
+    folder = tmp_path_factory.mktemp("patched")
+    checkout = copy_of(upstream_root, folder / "RoboVLMs")
+    config = write_config(folder)
+    data = json.loads(config.read_text())["train_dataset"]["data_dir"]
+    assert cli(["data", "cache", data, "--json"]) == 0
+    return run_and_look(folder, [checkout / "main.py"], config)

@@ -63,13 +63,6 @@ def test_register_works_before_and_after_upstream_is_imported(upstream_root, run
     assert done.stdout.split("model.heads")[1].split() == ["()", "()", "11"]
 
 
-def test_a_patched_checkout_needs_main_py_alone(upstream_root, upstream_copy, run_python, tmp_path, make_config):
-    """The early load is written by hand here, so that the stand-in, which no patch fits, is covered as well."""
-    (upstream_copy / "robovlms" / "__init__.py").write_text(
-        "from importlib.metadata import entry_points\n"
-        "for entry in entry_points(group='robovlms.plugins'):\n"
-        "    entry.load()()\n"
-    )
-    done = run_python([upstream_copy / "main.py", make_config()], cwd=tmp_path)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert list((tmp_path / "runs").rglob("adapter_model.safetensors"))
+def test_a_patched_checkout_needs_main_py_alone(patched_run):
+    assert patched_run.done.returncode == 0, patched_run.done.stderr[-3000:]
+    assert list((patched_run.folder / "runs").rglob("adapter_model.safetensors"))

@@ -141,6 +141,7 @@ def at_end_of_run(root, folder, size, measure):
     from lightning.pytorch.callbacks import Callback
 
     from robovlms_mobile import plugin
+    from robovlms_mobile.launch.process import around_main
 
     class AtEnd(Callback):
         result = None
@@ -151,7 +152,7 @@ def at_end_of_run(root, folder, size, measure):
     folder, at_end = Path(folder), AtEnd()
     config = _config(folder, SIZES[size], _base_model(folder / "base", SIZES[size]), _episodes(folder / "episodes"))
     plugin.register()
-    with contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.redirect_stdout(io.StringIO()), around_main():
         main = _load_main(root)
         stock = main.init_trainer_config
         main.init_trainer_config = lambda configs: _with_callback(stock(configs), at_end)

@@ -8,6 +8,7 @@ HELP = "train: run the checkout's own main.py with the plugin in place"
 def configure(parser):
     """Add the verb's arguments."""
     parser.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
+    parser.add_argument("--verbose", action="store_true", help="show all that upstream and Lightning print")
     parser.add_argument("config", metavar="CONFIG", help="JSON config, e.g. configs/mobile_vla_lora.json")
     parser.add_argument(
         "flags", nargs=argparse.REMAINDER, metavar="...", help="flags for main.py, e.g. --max_epochs 20"
@@ -25,13 +26,15 @@ def run(args: argparse.Namespace) -> int:
     from robovlms_mobile.checkout import require_checkout
     from robovlms_mobile.config import load_config
     from robovlms_mobile.config.refusals import check_run
+    from robovlms_mobile.launch import noise
     from robovlms_mobile.launch import process as launch
     from robovlms_mobile.launch.ranks import check_processes
 
-    root = require_checkout(args.root)
+    root, flags = require_checkout(args.root), [flag for flag in args.flags if flag != "--verbose"]
     check_run(load_config(args.config))
     program = f"-m robovlms_mobile train {f'--root {args.root} ' if args.root else ''}{args.config}"
-    check_processes(program, args.config, args.flags)
+    check_processes(program, args.config, flags)
     plugin.register()
-    launch.run_main(root, [args.config, *args.flags])
+    verbose = args.verbose or len(flags) < len(args.flags) or noise.wanted([args.config])
+    launch.run_main(root, [args.config, *flags], verbose)
     return 0

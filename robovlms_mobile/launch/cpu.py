@@ -1,30 +1,77 @@
 """What upstream takes for granted of a GPU, made true without one."""
 
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+
 import wrapt
 
+TRAINER = "robovlms.train.base_trainer"
 
-def allow():
-    """Where there is no CUDA: `init_process_group("nccl")` means gloo, `.cuda()` does nothing. Idempotent.
+_hooked = []
+
+
+def allow() -> bool:
+    """Have upstream's trainer take a batch to where its model is, now or once it is imported. Idempotent.
 
     Returns:
-        bool: True when this call changed something.
+        True when this call changed something.
     """
+    import torch
+
+    if _hooked:
+        return False
+    _hooked.append(TRAINER)
+    wrapt.register_post_import_hook(_batches_follow_the_model, TRAINER)
+    if not torch.cuda.is_available():
+        wrapt.register_post_import_hook(_add_to_copies, TRAINER)
+    return True
+
+
+@contextmanager
+def gloo_for_nccl() -> Iterator[None]:
+    """Where there is no CUDA, let the next `init_process_group("nccl")` mean gloo; after that call all is as before."""
     import torch
     import torch.distributed as dist
 
-    if torch.cuda.is_available() or not dist.is_available() or hasattr(dist.init_process_group, "with_nccl"):
-        return False
-    with_nccl = dist.init_process_group
+    if torch.cuda.is_available() or not dist.is_available():
+        yield
+        return
+    stock = dist.init_process_group
 
+    @functools.wraps(stock)
     def init_process_group(backend=None, *args, **kwargs):
-        return with_nccl("gloo" if backend == "nccl" else backend, *args, **kwargs)
+        dist.init_process_group = stock
+        return stock("gloo" if backend == "nccl" else backend, *args, **kwargs)
 
-    init_process_group.with_nccl = with_nccl
     dist.init_process_group = init_process_group
-    torch.Tensor.cuda = lambda self, *args, **kwargs: self
-    torch.nn.Module.cuda = lambda self, *args, **kwargs: self
-    wrapt.register_post_import_hook(_add_to_copies, "robovlms.train.base_trainer")
-    return True
+    try:
+        yield
+    finally:
+        dist.init_process_group = stock
+
+
+def _batches_follow_the_model(module: ModuleType) -> None:
+    """Upstream's `_process_batch` calls `.cuda()` on every tensor; with the model on the CPU they stay there."""
+    from torch.overrides import TorchFunctionMode
+
+    class CudaStays(TorchFunctionMode):
+        def __torch_function__(self, function, types, args=(), kwargs=None):
+            return args[0] if function.__name__ == "cuda" else function(*args, **(kwargs or {}))
+
+    stock = getattr(module.BaseTrainer, "_process_batch", None)
+    if stock is None:  # a fork's trainer that moves its batches elsewhere
+        return
+
+    @functools.wraps(stock)
+    def _process_batch(self, batch):
+        if self.device.type == "cuda":
+            return stock(self, batch)
+        with CudaStays():
+            return stock(self, batch)
+
+    module.BaseTrainer._process_batch = _process_batch
 
 
 class _CopyingTorch(wrapt.ObjectProxy):

@@ -2,11 +2,17 @@
 
 Upstream imports video readers, CLIP and pandas at the top of files that a mobile run only passes through; several of
 them have no wheels for a Jetson. `install()` answers such an import, from `robovlms` only and only after the real
-import failed, with a placeholder that raises as soon as it is used. Nothing enters `sys.modules`: to every other
-package (transformers asks for torchvision, accelerate for pandas) a missing package stays missing.
+import failed, with a placeholder that raises as soon as it is used. Nothing enters `sys.modules` and `builtins` stays
+as it is: to every other package (transformers asks for torchvision, accelerate for pandas) a missing package stays
+missing.
 """
 
 import builtins
+import sys
+from collections.abc import Mapping
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from types import ModuleType
+from typing import Any
 
 NAMES = frozenset(
     {
@@ -30,31 +36,51 @@ NAMES = frozenset(
 UPSTREAM = "robovlms"
 
 
-def install():
-    """Answer upstream's imports of missing packages from now on. Idempotent. Returns True when it was not yet on."""
-    if hasattr(builtins.__import__, "real_import"):
+def install() -> bool:
+    """Answer the imports of missing packages in upstream's modules loaded from now on. True when it was not yet on."""
+    if _Finder in sys.meta_path:
         return False
-    builtins.__import__ = _wrap(builtins.__import__)
+    sys.meta_path.insert(0, _Finder)
     return True
 
 
-def _wrap(real_import):
-    def import_or_placeholder(name, globals=None, locals=None, fromlist=(), level=0):
-        wanted_by = (globals or {}).get("__name__") or ""
-        if level or not wanted_by.startswith(UPSTREAM) or not _replaceable(name):
-            return real_import(name, globals, locals, fromlist, level)
-        try:
-            return real_import(name, globals, locals, fromlist, level)
-        except ModuleNotFoundError as error:
-            if not _replaceable(error.name or ""):
-                raise
-            return Placeholder(name if fromlist else name.partition(".")[0], error.name, wanted_by)
+class _Finder:
+    """Finds upstream's modules where they are, and has them loaded by `_Loader`. Answers for no other name."""
 
-    import_or_placeholder.real_import = real_import
-    return import_or_placeholder
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name.partition(".")[0] != UPSTREAM:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        return spec
 
 
-def _replaceable(name):
+class _Loader(SourceFileLoader):
+    """Gives a module builtins of its own: Python's import statement takes `__import__` from its module's builtins."""
+
+    def exec_module(self, module: ModuleType) -> None:
+        vars(module)["__builtins__"] = BUILTINS
+        super().exec_module(module)
+
+
+def _import_or_placeholder(
+    name: str, globals: Mapping | None = None, locals: Mapping | None = None, fromlist: Any = (), level: int = 0
+) -> Any:
+    try:
+        return builtins.__import__(name, globals, locals, fromlist, level)
+    except ModuleNotFoundError as error:
+        if level or not _replaceable(name) or not _replaceable(error.name or ""):
+            raise
+        wanted_by = (globals or {}).get("__name__", UPSTREAM)
+        return Placeholder(name if fromlist else name.partition(".")[0], error.name, wanted_by)
+
+
+BUILTINS = {**vars(builtins), "__import__": _import_or_placeholder}  # what upstream's modules have for builtins
+
+
+def _replaceable(name: str) -> bool:
     return name in NAMES or name.partition(".")[0] in NAMES
 
 
@@ -67,7 +93,7 @@ class Placeholder:
         wanted_by: the module that imported it.
     """
 
-    def __init__(self, path, package, wanted_by):
+    def __init__(self, path: str, package: str, wanted_by: str) -> None:
         self._path, self._package, self._wanted_by = path, package, wanted_by
 
     def __getattr__(self, name):

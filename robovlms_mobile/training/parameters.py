@@ -1,7 +1,9 @@
 """One table at the start of a run: what is trained, what is frozen, what the adapters will weigh."""
 
-from lightning.pytorch.callbacks import Callback
+import lightning.pytorch as pl
+from lightning.pytorch.callbacks import Callback, ModelSummary
 
+from robovlms_mobile.launch import noise
 from robovlms_mobile.model.lora import is_lora
 
 MEGABYTE = 1e6
@@ -9,6 +11,12 @@ MEGABYTE = 1e6
 
 class ParameterTable(Callback):
     """Prints the table on rank zero once training is about to start."""
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave out Lightning's own summary, which sees one model and no LoRA, unless all is shown."""
+        for callback in trainer.callbacks:
+            if noise.hides() and isinstance(callback, ModelSummary):
+                callback._max_depth = 0  # as ModelSummary(max_depth=0), which prints nothing
 
     def on_fit_start(self, trainer, pl_module):
         if trainer.is_global_zero:

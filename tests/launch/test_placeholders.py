@@ -1,6 +1,5 @@
 """Placeholders answer upstream's imports only, never shadow an installed package, and raise on use."""
 
-import builtins
 import importlib.util
 import sys
 
@@ -9,17 +8,11 @@ import pytest
 from robovlms_mobile.launch import placeholders
 
 
-@pytest.fixture(autouse=True)
-def installed():
-    before = builtins.__import__
-    placeholders.install()
-    yield
-    builtins.__import__ = before
-
-
 def run_as(module, code):
-    """Run code as if it stood in `module`; return its names."""
+    """Run code as if it stood in `module`, with the builtins that the loader gives upstream's; return its names."""
     names = {"__name__": module}
+    if module.partition(".")[0] == placeholders.UPSTREAM:
+        names["__builtins__"] = placeholders.BUILTINS
     exec(code, names)
     return names
 
@@ -75,5 +68,26 @@ def test_a_package_nobody_planned_for_still_fails():
         run_as("robovlms.data.x", "import no_such_package")
 
 
-def test_installing_twice_wraps_once():
-    assert placeholders.install() is False
+def test_modules_of_upstream_get_them_and_no_other_module_does(run_python, tmp_path):
+    """Through the import system, from a folder without __init__.py, and inside a function."""
+    for name in ("robovlms", "robovlms_fork"):
+        (tmp_path / name / "data").mkdir(parents=True)
+        (tmp_path / name / "__init__.py").write_text("")
+        (tmp_path / name / "data" / "film.py").write_text(
+            "import decord\ndef late():\n    import cv2\n    return cv2\n"
+        )
+    code = (
+        "import builtins, sys\n"
+        "sys.modules.update(decord=None, cv2=None)\n"
+        "from robovlms_mobile.launch import placeholders\n"
+        "before = builtins.__import__\n"
+        "print(placeholders.install(), placeholders.install())\n"
+        "from robovlms.data import film\n"
+        "print(film.decord, film.late(), builtins.__import__ is before)\n"
+        "import robovlms_fork.data.film\n"
+    )
+    done = run_python(["-c", code], cwd=tmp_path)
+    once, found = done.stdout.splitlines()
+    assert once == "True False"
+    assert found.startswith("<placeholder for decord") and "<placeholder for cv2" in found and found.endswith("True")
+    assert "import of decord halted" in done.stderr or "No module named 'decord'" in done.stderr
