@@ -17,8 +17,8 @@ install: .venv/.installed
 	@touch $@
 
 checkout: install
-	@[ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ] || $(RUN) upstream fetch >/dev/null 2>&1 || \
-		echo "RoboVLMs could not be fetched (no network?): using tests/standin, a test double of it."
+	@[ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ] || $(RUN) upstream fetch >/dev/null || \
+		echo "Going on with tests/standin, a test double of RoboVLMs. To fetch it later: make checkout"
 
 runs/demo/.made: .venv/.installed
 	$(RUN) synth runs/demo/episodes --episodes 24 --seed 0 --force
