@@ -1,23 +1,28 @@
 """The RoboVLMs checkout: find it, pin it, fetch it, patch it. Only this package knows upstream's paths.
 
 Everything here reads `patches/series.json` for what is expected: upstream's URL, the pinned commit, and the files
-that the patches change. No torch, no import of `robovlms` itself.
+that the patches change. No torch, no import of `robovlms` itself. What needs git is imported when it is asked for:
+a run only wants to know where the checkout is.
 """
 
-from robovlms_mobile.checkout.fetching import fetch
-from robovlms_mobile.checkout.patching import patch, unpatch
-from robovlms_mobile.checkout.series import Patch, Series
-from robovlms_mobile.checkout.working_copy import PatchState, Status, checkout_status, find_checkout, require_checkout
+import importlib
+from typing import Any
 
-__all__ = [
-    "Patch",
-    "PatchState",
-    "Series",
-    "Status",
-    "checkout_status",
-    "fetch",
-    "find_checkout",
-    "patch",
-    "require_checkout",
-    "unpatch",
-]
+HOME = {
+    "Patch": "series",
+    "PatchState": "tree",
+    "Series": "series",
+    "Status": "working_copy",
+    "checkout_status": "working_copy",
+    "fetch": "fetching",
+    "find_checkout": "working_copy",
+    "patch": "patching",
+    "require_checkout": "working_copy",
+    "unpatch": "patching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{HOME[name]}"), name)

@@ -170,8 +170,11 @@ def _mobile(config):
         yield _not_an_object(mobile, "mobile")
         return
     for name, options in mobile.items():
-        if name not in keys.MOBILE_KEYS:
-            yield _unknown_option(f"mobile.{name}", name, keys.MOBILE_KEYS)
+        if name == "verbose":
+            if not isinstance(options, bool):
+                yield Finding("error", f"is {as_json(options)}, expected true or false", "mobile.verbose", "set it so")
+        elif name not in keys.MOBILE_KEYS:
+            yield _unknown_option(f"mobile.{name}", name, [*keys.MOBILE_KEYS, "verbose"])
         elif not isinstance(options, dict):
             yield _not_an_object(options, f"mobile.{name}")
         else:

@@ -318,6 +318,7 @@ class TestMobile:
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},
             "frames": {"store": "off", "dir": "d"},
+            "verbose": True,
         }
         assert lint(config(mobile=given)) == []
 
@@ -325,6 +326,8 @@ class TestMobile:
         ("mobile", "where", "hint"),
         [
             ({"Lora": {}}, "mobile.Lora", "'lora'"),
+            ({"verbose": "yes"}, "mobile.verbose", "true or false"),
+            ({"verbos": True}, "mobile.verbos", "'verbose'"),
             ({"lora": {"target": "text"}}, "mobile.lora.target", "'targets'"),
             ({"frames": {"stor": "off"}}, "mobile.frames.stor", "'store'"),
             ({"lora": {"targets": "(["}}, "mobile.lora.targets", "regular expression"),
