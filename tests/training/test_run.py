@@ -116,6 +116,7 @@ def test_resume_goes_on_with_epoch_step_and_history(upstream_root, run_python, w
     assert [int(row["step"]) for row in after] == [int(before[0]["step"]) * n for n in (1, 2, 3)]
 
 
+@pytest.mark.heavy
 def test_resuming_with_other_lora_settings_names_the_difference(
     upstream_root, run_python, write_config, finished, tmp_path
 ):
@@ -126,6 +127,7 @@ def test_resuming_with_other_lora_settings_names_the_difference(
     assert "24 tensors of another shape" in done.stderr and "train_setup.lora_r" in done.stderr
 
 
+@pytest.mark.heavy
 def test_validation_smaller_than_a_batch_is_said_and_best_goes_by_the_training_loss(
     upstream_root, run_python, write_config, tmp_path
 ):
@@ -186,6 +188,7 @@ def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, r
     assert '"model" is "kosmos2" from now on' in done.stdout
 
 
+@pytest.mark.heavy
 def test_two_processes_train_and_write_one_set_of_adapters(upstream_root, run_python, write_config, tmp_path):
     config = write_config(tmp_path, trainer={"strategy": "ddp", "max_epochs": 1})
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
