@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
-from robovlms_mobile.data.episodes import NAME
+from robovlms_mobile.data.episodes import NAME, Episode, Notes
 from robovlms_mobile.data.hdf5.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
@@ -23,7 +23,7 @@ class Finding:
     problem: str
 
 
-def look_at(episode, notes):
+def look_at(episode: Episode, notes: Notes) -> tuple[str, list[Finding]]:
     """Return (digest, findings) of a readable episode and what its collector noted of it.
 
     Returns:

@@ -1,9 +1,11 @@
 """Check a whole folder: every episode, and what only shows between them."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from robovlms_mobile.checking.episode import Finding, look_at
+from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import NAME, find_episodes, read_with_notes
 from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.data.windows import window_starts
@@ -28,7 +30,7 @@ class Check:
     warnings: list
     windows: dict
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Return the check as a dict of primitives."""
         listed = {
             name: [{"file": each.file, "problem": each.problem} for each in getattr(self, name)]
@@ -38,7 +40,9 @@ class Check:
         return {**counts, **listed, "windows": self.windows}
 
 
-def check_folder(block, window_size=4, chunk_size=10, progress=None):
+def check_folder(
+    block: Block, window_size: int = 4, chunk_size: int = 10, progress: Callable[[], object] | None = None
+) -> Check:
     """Look at every episode of a dataset block.
 
     Args:

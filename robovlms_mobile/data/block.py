@@ -120,7 +120,9 @@ class Block:
         "true or false",
         default=None,
     )
-    windows: str = _choice("whether windows may end beyond the episode, masked, or end with it", "padded", "full")
+    windows: str = _choice(
+        "every frame starts a window, what lies past the end masked; or only windows that are whole", "padded", "full"
+    )
     shift_first: bool = _key(
         "pair every frame, not the first alone, with the action after its own", _switch, "true or false", default=False
     )

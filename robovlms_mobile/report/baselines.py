@@ -26,7 +26,7 @@ class Baseline:
     by_frame: tuple
 
 
-def measure(velocities, scenarios):
+def measure(velocities: list[np.ndarray], scenarios: list[str]) -> tuple[Baseline, ...]:
     """Measure all baselines, leaving one episode out at a time.
 
     Args:

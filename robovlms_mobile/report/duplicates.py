@@ -25,7 +25,7 @@ class Pair:
     same_actions: bool
 
 
-def near_duplicates(signatures, actions):
+def near_duplicates(signatures: dict[str, np.ndarray], actions: dict[str, np.ndarray]) -> list[Pair]:
     """Return the pairs within NEAR, and those with equal actions within NEAR_IF_SAME: list[Pair], closest first.
 
     Args:

@@ -1,7 +1,9 @@
 """Everything the report says in numbers. Records in, one frozen value out: no pixels, no drawing."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from robovlms_mobile.errors import DataError
 from robovlms_mobile.report.baselines import measure
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.needs import grid, needs
-from robovlms_mobile.report.records import DISTANCES, SCENARIOS, UNKNOWN
+from robovlms_mobile.report.records import DISTANCES, SCENARIOS, UNKNOWN, Record
 from robovlms_mobile.report.sequences import by_frame, change_rate, histogram, letters
 from robovlms_mobile.report.settings import Settings
 from robovlms_mobile.report.sides import Sides, sides
@@ -35,7 +37,7 @@ class Ratio:
     targets: int
 
     @property
-    def value(self):
+    def value(self) -> float | None:
         """Windows per trainable parameter, None where those are not known."""
         return self.windows / self.parameters.total if self.parameters.total else None
 
@@ -88,7 +90,7 @@ class Facts:
     bad: tuple
     undecodable: tuple
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Return the facts as a dict of primitives."""
         plain = asdict(self)
         plain["combinations"] = [
@@ -101,7 +103,15 @@ class Facts:
         return plain
 
 
-def describe(folder, records, settings, signatures, estimate=None, bad=(), undecodable=()):
+def describe(
+    folder: str | Path,
+    records: list[Record],
+    settings: Settings,
+    signatures: dict[str, np.ndarray],
+    estimate: Estimate | None = None,
+    bad: Iterable[str] = (),
+    undecodable: Iterable[str] = (),
+) -> Facts:
     """Return the `Facts` of a folder.
 
     Args:

@@ -5,6 +5,7 @@ from PIL import Image
 
 from robovlms_mobile.data.frame_store.store import open_store
 from robovlms_mobile.data.hdf5.frames import read_frames
+from robovlms_mobile.report.records import Record
 
 WIDTH = 256  # pixels across a thumbnail; its height follows the camera's
 CELLS, CELL = 16, 14  # a signature's cells across, and pixels across a cell
@@ -24,7 +25,7 @@ class Looks:
         self.store = open_store(data_dir, settings.image_size, settings.color_order, settings.frames_dir)
         self._read = {}
 
-    def thumbnails(self, record):
+    def thumbnails(self, record: Record) -> np.ndarray:
         """Return (3, height, WIDTH, 3) uint8 RGB.
 
         Raises:
@@ -38,7 +39,7 @@ class Looks:
             self._read[record.name] = np.stack([_resized(frame, *shape) for frame in self._frames(record)])
         return self._read[record.name]
 
-    def signature(self, record):
+    def signature(self, record: Record) -> np.ndarray:
         """Return grey thumbnails (3, 16, 16) uint8, as `FrameStore.signature`. Raises DataError as above."""
         stored = self._stored(record, self.store.signature)
         if stored is not None:

@@ -1,5 +1,6 @@
 """What more data would help most: a short ranked list in plain words. Counts in, sentences out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
@@ -7,7 +8,7 @@ from math import ceil
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, STOP
-from robovlms_mobile.report.records import DISTANCES, UNKNOWN
+from robovlms_mobile.report.records import DISTANCES, UNKNOWN, Record
 
 LISTED = 5  # combinations named one by one
 RARE = 0.05  # share of all actions below which a direction is rare
@@ -22,7 +23,9 @@ class Need:
     why: str
 
 
-def needs(counts, by_frame, periods, missing_in_validation=()):
+def needs(
+    counts: dict[tuple, int], by_frame: np.ndarray, periods: dict[str, int], missing_in_validation: Sequence[str] = ()
+) -> tuple[Need, ...]:
     """Rank what to record next.
 
     Args:
@@ -42,7 +45,7 @@ def needs(counts, by_frame, periods, missing_in_validation=()):
     return tuple(found)
 
 
-def grid(records, scenarios):
+def grid(records: list[Record], scenarios: Sequence[str]) -> dict[tuple[str, str, str], int]:
     """Count episodes of every combination of a known scenario with the patterns and distances that occur."""
     patterns = sorted({record.pattern for record in records if record.pattern != UNKNOWN})
     distances = sorted({record.distance for record in records if record.distance != UNKNOWN}, key=_near_first)
@@ -58,7 +61,7 @@ def _near_first(distance):
     return (DISTANCES.index(distance) if distance in DISTANCES else len(DISTANCES), distance)
 
 
-def spoken(scenario):
+def spoken(scenario: str) -> str:
     """`1box_hori_left` → `1 box, hori, left`."""
     return scenario.replace("box_", " box, ", 1).replace("2 box", "2 boxes").replace("_", ", ")
 

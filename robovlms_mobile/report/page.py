@@ -5,6 +5,7 @@ import base64
 from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.data.split.near_duplicates import NEAR
 from robovlms_mobile.report.duplicates import NEAR_IF_SAME
+from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.needs import spoken
 from robovlms_mobile.report.pictures import jpeg, side_by_side
 from robovlms_mobile.report.records import UNKNOWN
@@ -42,13 +43,13 @@ def render(facts, drawings, photos):
     )
 
 
-def bars(counts):
+def bars(counts: dict[str, int]) -> list[tuple[str, int, float]]:
     """dict label → count: list of (label, count, share of the largest in percent)."""
     largest = max(counts.values(), default=0) or 1
     return [(label, count, 100 * count / largest) for label, count in counts.items()]
 
 
-def heat_table(combinations):
+def heat_table(combinations: dict[tuple[str, str, str], int]) -> dict | None:
     """Lay combinations out as a table.
 
     Returns:
@@ -65,7 +66,7 @@ def heat_table(combinations):
     return {"columns": columns, "rows": rows}
 
 
-def twin_bars(facts):
+def twin_bars(facts: Facts) -> dict[str, list]:
     """Return what training and validation hold, in shares of each: {"scenarios": rows, "directions": rows}.
 
     A row is (label, training count, its bar, validation count, its bar): bars show shares of the own side, in percent
@@ -79,12 +80,12 @@ def twin_bars(facts):
     return {"scenarios": _twin_rows(scenarios), "directions": _twin_rows(moves)}
 
 
-def spoken_or_unknown(scenario):
+def spoken_or_unknown(scenario: str) -> str:
     """Return a scenario in words, or UNKNOWN as it is."""
     return scenario if scenario == UNKNOWN else spoken(scenario)
 
 
-def png_uri(content):
+def png_uri(content: bytes) -> str:
     """PNG bytes → data URI."""
     return "data:image/png;base64," + base64.b64encode(content).decode()
 

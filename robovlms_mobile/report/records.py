@@ -1,7 +1,9 @@
 """An episode with what its name and attributes say of it: when, which scenario, how long. No pixels."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 
@@ -42,17 +44,17 @@ class Record:
     size: tuple
 
     @property
-    def name(self):
+    def name(self) -> str:
         """The file's name."""
         return self.episode.name
 
     @property
-    def velocities(self):
+    def velocities(self) -> np.ndarray:
         """(T, 2) float64: linear_x and linear_y, m/s."""
         return self.episode.actions[:, :2].astype(np.float64)
 
 
-def read_record(path):
+def read_record(path: str | Path) -> Record:
     """Read one file's `Record`: its structure, actions and attributes.
 
     Raises:
@@ -74,7 +76,9 @@ def read_record(path):
     )
 
 
-def read_records(paths, progress=None):
+def read_records(
+    paths: Sequence[Path], progress: Callable[[int, int], object] | None = None
+) -> tuple[list[Record], list[str]]:
     """Read every file; the bad ones are told apart, not fatal.
 
     Args:

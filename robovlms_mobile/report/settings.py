@@ -1,6 +1,7 @@
 """What of a training config the report needs, with the documented defaults where there is none."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.block import Block, parse_block
@@ -29,12 +30,12 @@ class Settings:
     augmentation: dict | None = None
     frames_dir: str | None = None
 
-    def block(self, data_dir):
+    def block(self, data_dir: str | Path) -> Block:
         """Return the `Block` of a run on the episodes in `data_dir`, as far as its split depends on it."""
         return Block(str(data_dir), self.pattern, self.train_split, split=self.split)
 
 
-def settings_of(config):
+def settings_of(config: dict | None) -> Settings:
     """Return the `Settings` of a config dict; those of its training block. Defaults for {} or None.
 
     Raises:

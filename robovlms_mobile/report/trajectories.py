@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def integrate(actions, step):
+def integrate(actions: np.ndarray, step: float) -> np.ndarray:
     """Integrate body-frame velocities, starting at the origin facing along +x.
 
     Args:

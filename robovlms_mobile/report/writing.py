@@ -1,6 +1,7 @@
 """Make the report of a folder: read, describe, draw, write. The one place that knows the order of things."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
 from robovlms_mobile.report.drawings import draw
-from robovlms_mobile.report.facts import describe
+from robovlms_mobile.report.facts import Facts, describe
 from robovlms_mobile.report.looks import Looks
 from robovlms_mobile.report.page import render
 from robovlms_mobile.report.pictures import pictures
@@ -23,7 +24,13 @@ OWN = re.compile(
 )
 
 
-def write_report(data_dir, out, pattern=None, config=None, progress=None):
+def write_report(
+    data_dir: str | Path,
+    out: str | Path,
+    pattern: str | list[str] | None = None,
+    config: dict | None = None,
+    progress: Callable[[str, int, int], object] | None = None,
+) -> Facts:
     """Write `report.html` and its PNGs into `out`, replacing those of an earlier report.
 
     Args:
@@ -32,9 +39,6 @@ def write_report(data_dir, out, pattern=None, config=None, progress=None):
         pattern: glob of the files, or a list of globs; default: the config's, else every episode.
         config: a training config as dict, or None.
         progress: called as `progress(what, done, total)` for each kind of work.
-
-    Returns:
-        Facts
 
     Raises:
         DataError: no episodes, or none that can be read. ConfigError: the config is wrong.

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def chunk_directions(actions: np.ndarray, window: Window, chunk_size: int) -> se
     return set(directions(actions[chunk]).tolist())
 
 
-def balanced_indices(directions_per_window, limit=LIMIT):
+def balanced_indices(directions_per_window: Iterable[Iterable[int]], limit: int = LIMIT) -> list[int]:
     """Return the indices of windows, in order, rare ones several times; every window at least once.
 
     A direction that c windows have, where the most frequent one is in m, asks for √(m / c) repeats of each of them,

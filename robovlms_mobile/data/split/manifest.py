@@ -43,12 +43,12 @@ class Manifest:
     validation: dict = field(default_factory=dict)
 
     @property
-    def sides(self):
+    def sides(self) -> dict[str, str]:
         """Mapping name → "training" or "validation"."""
         return dict.fromkeys(self.train, TRAIN) | dict.fromkeys(self.validation, VALIDATION)
 
     @property
-    def digests(self):
+    def digests(self) -> dict[str, str | None]:
         """Mapping name → digest."""
         return {**self.train, **self.validation}
 

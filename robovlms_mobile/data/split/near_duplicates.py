@@ -5,7 +5,7 @@ import numpy as np
 NEAR = 3.0  # grey levels, mean over a thumbnail: sensor noise stays far below, another layout in the same room above
 
 
-def similar_pairs(signatures, near=NEAR):
+def similar_pairs(signatures: dict[str, np.ndarray], near: float = NEAR) -> list[tuple[str, str]]:
     """Return the pairs of names whose thumbnails differ by at most `near` grey levels each, on average.
 
     Args:
