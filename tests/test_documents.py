@@ -32,13 +32,8 @@ def first_cells(text):
 
 
 def options():
-    of_mobile = (f"mobile.{section}.{key}" if key else f"mobile.{section}" for section, key in mobile_options())
-    return sorted([*(field.name for field in fields(Block)), *of_mobile])
-
-
-def mobile_options():
-    for section, known in MOBILE_KEYS.items():
-        yield from ((section, key) for key in (sorted(known) or [""]))
+    of_mobile = [f"mobile.{section}.{key}" for section, known in MOBILE_KEYS.items() for key in known]
+    return sorted([*(field.name for field in fields(Block)), *of_mobile, "mobile.verbose"])
 
 
 @pytest.mark.parametrize("option", options())
