@@ -1,7 +1,18 @@
 """The JSON config: load it as upstream does, say everything that is wrong with it at once. Nothing heavy."""
 
-from robovlms_mobile.config.keys import MOBILE_KEYS
-from robovlms_mobile.config.lint import lint
-from robovlms_mobile.config.load import load_config
+import importlib
+from typing import Any
 
-__all__ = ["MOBILE_KEYS", "lint", "load_config"]
+HOME = {  # name → the module it is in, imported when it is asked for: a run loads a config and lints none
+    "MOBILE_KEYS": "keys",
+    "lint": "lint",
+    "load_config": "load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(importlib.import_module(f"{__name__}.{HOME[name]}"), name)
+    globals()[name] = found  # the function `lint`, where the import has just put the module of that name
+    return found

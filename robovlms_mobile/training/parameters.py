@@ -3,7 +3,6 @@
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, ModelSummary
 
-from robovlms_mobile.launch import noise
 from robovlms_mobile.model.lora import is_lora
 
 MEGABYTE = 1e6
@@ -14,6 +13,8 @@ class ParameterTable(Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Leave out Lightning's own summary, which sees one model and no LoRA, unless all is shown."""
+        from robovlms_mobile.launch import noise  # whose room knows this one
+
         for callback in trainer.callbacks:
             if noise.hides() and isinstance(callback, ModelSummary):
                 callback._max_depth = 0  # as ModelSummary(max_depth=0), which prints nothing
