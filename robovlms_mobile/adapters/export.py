@@ -9,8 +9,9 @@ from pathlib import Path
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from robovlms_mobile.adapters.base_names import model_class
 from robovlms_mobile.adapters.merge import Merge, write_merged
-from robovlms_mobile.adapters.proof import compare, model_class
+from robovlms_mobile.adapters.proof import compare
 from robovlms_mobile.adapters.reading import (
     BACKBONE,
     CONFIG,

@@ -5,10 +5,13 @@ files, as long as the model was loaded in that precision or a higher one.
 """
 
 import json
+from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
+from robovlms_mobile.adapters.base_names import stored_names
 from robovlms_mobile.errors import ModelError
 
 BYTES = 16
@@ -17,7 +20,7 @@ SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 BASE_LAYER = ".base_layer.weight"  # where LoRA keeps the weight it was put on
 
 
-def fingerprint(weights):
+def fingerprint(weights: Iterable[tuple]) -> str:
     """Return the fingerprint of some weights: 32 hexadecimal digits.
 
     Args:
@@ -27,7 +30,7 @@ def fingerprint(weights):
     return _digest((name, tensor.shape, tensor.detach()) for name, tensor in weights)
 
 
-def adapted_weights(model):
+def adapted_weights(model: Any) -> list[tuple]:
     """Return the base weights under the LoRA adapters of `model`: list of (name without `.base_layer`, tensor)."""
     return [
         (name.removesuffix(BASE_LAYER) + ".weight", parameter)
@@ -36,30 +39,31 @@ def adapted_weights(model):
     ]
 
 
-def stored_fingerprint(folder, names):
+def stored_fingerprint(folder: str | Path, names: Collection[str]) -> str:
     """Return the fingerprint of weights as a base model's folder holds them; reads the sampled rows only.
 
     Args:
         folder: holds model.safetensors, or shards with their index.
-        names: of the weights, as in the files.
+        names: of the weights, as in the loaded model.
 
     Raises:
         ModelError: no readable safetensors there, or tensors that the files lack; names them.
     """
     files = weight_files(folder)
-    missing = sorted(set(names) - files.keys())
+    stored = stored_names(folder, files, names)
+    missing = sorted(set(names) - stored.keys())
     if missing:
         raise ModelError(
             f"{folder} lacks {len(missing)} of the {len(set(names))} weights asked for: {', '.join(missing)}. "
             "It is another model than the adapters were made for; name the right folder with --base."
         )
     with ExitStack() as stack:
-        handles = {path: stack.enter_context(open_weights(path)) for path in {files[name] for name in names}}
-        slices = {name: handles[files[name]].get_slice(name) for name in names}
+        handles = {path: stack.enter_context(open_weights(path)) for path in {files[each] for each in stored.values()}}
+        slices = {name: handles[files[each]].get_slice(each) for name, each in stored.items()}
         return _digest((name, each.get_shape(), each) for name, each in slices.items())
 
 
-def weight_files(folder):
+def weight_files(folder: str | Path) -> dict[str, Path]:
     """Return where a base model's folder holds its weights: dict of tensor name → path of a safetensors file.
 
     Raises:
@@ -98,7 +102,7 @@ def _is_shard(folder, file):
     return Path(file).name == file and file.endswith(".safetensors") and (folder / file).is_file()
 
 
-def open_weights(path):
+def open_weights(path: str | Path) -> Any:
     """Open a base model's safetensors file for reading by name. Raises ModelError for a damaged one."""
     from safetensors import SafetensorError, safe_open
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from robovlms_mobile.adapters.base_names import stored_names
 from robovlms_mobile.adapters.fingerprint import open_weights, weight_files
 from robovlms_mobile.adapters.reading import BACKBONE, state_name
 from robovlms_mobile.adapters.shards import SHARD_BYTES, Planned, write_shards
@@ -45,15 +46,17 @@ class Merge:
         Raises:
             ModelError: the base lacks weights that were trained; names them.
         """
+        files, pairs, replaced = weight_files(base), adapted_pairs(adapters), trained_weights(adapters)
+        stored = stored_names(base, files, [*pairs, *replaced])
         merge = cls(
-            files=weight_files(base),
-            pairs={f"{layer}.weight": pair for layer, pair in adapters.pairs.items()},
-            replaced=trained_weights(adapters),
+            files=files,
+            pairs={stored.get(name, name): pair for name, pair in pairs.items()},
+            replaced={stored.get(name, name): tensor for name, tensor in replaced.items()},
             scale=adapters.config["lora_alpha"] / adapters.config["r"],
             transposed=adapters.config.get("fan_in_fan_out", False),
             dtype=STORED.get(dtype),
         )
-        missing = sorted(merge.pairs.keys() - merge.files.keys()) + merge._lost()
+        missing = sorted(merge.pairs.keys() - files.keys()) + merge._lost()
         if missing:
             raise ModelError(f"{base} lacks {len(missing)} weights that were trained: {', '.join(missing)}.")
         return merge
@@ -112,8 +115,13 @@ def add_product(weight, a, b, scale, transposed):
     raise ModelError(f"A base weight is {tuple(weight.shape)}, its adapters are for {shape}: not the same base model.")
 
 
+def adapted_pairs(adapters):
+    """Return the weights that LoRA adapts: name in the loaded model → its A (r, in) and B (out, r)."""
+    return {f"{layer}.weight": pair for layer, pair in adapters.pairs.items()}
+
+
 def trained_weights(adapters):
-    """Return the base model's own weights that were trained beside LoRA: name in its files → tensor."""
+    """Return the base model's own weights that were trained beside LoRA: name in the loaded model → tensor."""
     state = {name: tensor for name, tensor in adapters.state.items() if name.startswith(BACKBONE)}
     lora = {state_name(name) for name in adapters.lora if ".lora_" in name}
     return {

@@ -1,12 +1,11 @@
 """Prove a merge: the base model under its adapters and the merged one get the same input, in float32."""
 
 import gc
-import json
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import torch
 
+from robovlms_mobile.adapters.base_names import model_class
 from robovlms_mobile.adapters.merge import trained_weights
 from robovlms_mobile.errors import ModelError
 
@@ -88,21 +87,6 @@ def load_float32(folder):
     except Exception as error:  # transformers raises nearly anything for a broken folder
         raise ModelError(f"{folder} does not load with transformers: {type(error).__name__}: {error}") from error
     return model.float().eval()
-
-
-def model_class(folder):
-    """Return transformers' class of a base model. Raises ModelError where there is none; no remote code is run."""
-    import transformers
-
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    name = (config.get("architectures") or ["a class that config.json does not name"])[0]
-    kind = getattr(transformers, name, None)
-    if kind is None:
-        raise ModelError(
-            f"transformers {transformers.__version__} has no {name}, so a merge into {folder} cannot be proven. "
-            "Export without --merge; PEFT loads the adapters beside the base model."
-        )
-    return kind
 
 
 def probe_inputs(model):
