@@ -19,6 +19,7 @@ from robovlms_mobile.data.frame_store.open import frames_folder, ready_store, wa
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
+from robovlms_mobile.data.prompt import text_function
 from robovlms_mobile.data.split.manifest import copy_beside, divided
 from robovlms_mobile.data.windows import hidden_frames, make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
@@ -55,7 +56,7 @@ class MobileVLAH5Dataset(Dataset):
         self.space = action_space(config, self.block.real_dims)
         self.image_fn = config.get("image_fn")
         self.transform = _own_transform(config)
-        self.text_fn = _text_fn(config)
+        self.text_fn = text_function(config)
         self.store = None
         self.augmentation = _augmentation(self.block, self.transform) if self.training else None
         self.epoch = run_epoch()
@@ -244,13 +245,3 @@ def _own_transform(config):
         return ImageTransform(config.get("image_size", 224))
     inner = image_fn.keywords.get("image_processor") if isinstance(image_fn, functools.partial) else None
     return inner if isinstance(inner, ImageTransform) else None
-
-
-def _text_fn(config):
-    """Return upstream's tokenising function for this base model, or None without a tokenizer."""
-    if config.get("tokenizer") is None:
-        return None
-    from robovlms.data.data_utils import get_text_function
-
-    name = (config.get("tokenizer_config") or {}).get("tokenizer_type") or config.get("model_name")
-    return get_text_function(config["tokenizer"], name)

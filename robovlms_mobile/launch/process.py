@@ -14,6 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from robovlms_mobile.launch import cpu, noise, placeholders
+from robovlms_mobile.launch.worker import workers_start_here
 
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
@@ -40,7 +41,8 @@ def around_main(verbose: bool = True, environ: MutableMapping[str, str] = os.env
         verbose: False keeps out of sight what a user cannot act on.
         environ: where RANK & co. are set, and taken out again.
     """
-    with single_process(environ), cpu.gloo_for_nccl(), nullcontext() if verbose else noise.hidden():
+    quiet = nullcontext() if verbose else noise.hidden()
+    with single_process(environ), cpu.gloo_for_nccl(), workers_start_here(), quiet:
         yield
 
 

@@ -8,16 +8,21 @@ import atexit
 import contextlib
 import json
 import os
-import resource
 import select
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from robovlms_mobile.errors import DataError, MobileError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
 
 PATIENCE = 60  # seconds for one file: a disk may have to wake up
 WORK = 10  # seconds of CPU for one file, which takes milliseconds
@@ -25,7 +30,7 @@ IDLE = 20  # seconds after which a helper that is asked nothing ends
 MEMORY = 1 << 30  # bytes the helper may take beyond what it starts with
 
 
-def examine_apart(path):
+def examine_apart(path: str | Path) -> dict:
     """Return what `data.hdf5.inspect.examine` returns for `path`, run in the helper.
 
     Raises:
@@ -128,10 +133,11 @@ def _after_fork():
 
 _helper, _lock = None, threading.Lock()
 atexit.register(_forget)
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
-def serve():
+def serve() -> None:
     """Answer paths on stdin with one line each, until stdin ends or nothing comes for IDLE seconds."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # whatever else prints
@@ -152,19 +158,22 @@ def serve():
 
 def _limit_memory():
     pages = Path("/proc/self/statm")
-    now = int(pages.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else MEMORY
-    _limit(resource.RLIMIT_AS, now + MEMORY)
-    _limit(resource.RLIMIT_CORE, 0)
+    if pages.exists():  # elsewhere nobody says how much it has, and macOS keeps no such limit
+        _limit("RLIMIT_AS", int(pages.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + MEMORY)
+    _limit("RLIMIT_CORE", 0)
 
 
 def _limit_work():
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + WORK)
+    _limit("RLIMIT_CPU", int(time.process_time()) + WORK)
 
 
-def _limit(kind, most):
-    hard = resource.getrlimit(kind)[1]
-    resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+def _limit(name, most):
+    """Set a limit where the system has it and takes it; PATIENCE holds everywhere."""
+    kind = getattr(resource, name, None)
+    if kind is not None:
+        hard = resource.getrlimit(kind)[1]
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 
 
 if __name__ == "__main__":
