@@ -5,8 +5,10 @@ import resource
 import tempfile
 import time
 import tracemalloc
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -33,7 +35,7 @@ class Spent:
 
 
 @contextmanager
-def spent():
+def spent() -> Iterator[Spent]:
     """Yield a `Spent` that is filled in when the block ends."""
     result, cpu, wall = Spent(), _cpu(), time.perf_counter()
     yield result
@@ -45,24 +47,33 @@ def _cpu():
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def bench_data(data_dir=None, episodes=8, windows=24):
+def bench_data(
+    data_dir: str | Path | None = None,
+    episodes: int = 8,
+    windows: int = 24,
+    rounds: int = 40,
+    many: int = 10_000,
+) -> dict[str, Any]:
     """Run all measurements.
 
     Args:
         data_dir: a folder of episodes, taken as it is (its frame store is made in a temporary folder); without one,
             `episodes` synthetic 720p files are written for the occasion.
         windows: how many windows the obvious loader reads.
+        rounds: how often the store's windows are read.
+        many: how many episodes the index has that a start is measured on; at least 50.
 
     Returns:
-        dict of primitives: milliseconds of CPU a window, ratios, build times, start on 10 000 episodes.
+        dict of primitives: milliseconds of CPU a window, ratios, build times, the start on `many` episodes.
     """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(data_dir) if data_dir else _synthetic(Path(scratch) / "episodes", episodes)
         paths = find_episodes(folder)[:episodes]
         build_figures = _build(folder, paths, Path(scratch) / "frames")
-        reading = _reading(folder, paths, Path(scratch) / "frames", windows)
-        return {"episodes": len(paths), "build": build_figures, **reading, "start": _start(Path(scratch) / "many")}
+        reading = _reading(folder, paths, Path(scratch) / "frames", windows, rounds)
+        start = _start(Path(scratch) / "many", many)
+        return {"episodes": len(paths), "build": build_figures, **reading, "start": start}
 
 
 def _synthetic(folder, episodes):
@@ -93,7 +104,7 @@ def _build(folder, paths, place):
     }
 
 
-def _reading(folder, paths, place, windows):
+def _reading(folder, paths, place, windows, rounds):
     transform = ImageTransform(224, {"frames": {"dir": str(place)}})
     dataset = MobileVLAH5Dataset(
         data_dir=str(folder),
@@ -103,9 +114,9 @@ def _reading(folder, paths, place, windows):
     )
     dataset.text_fn = _no_text
     obvious = _obvious(dataset, windows)
-    alone = _alone(dataset)
-    worker = _one_worker(dataset)
-    floor = _floor()
+    alone = _alone(dataset, rounds)
+    worker = _one_worker(dataset, rounds)
+    floor = _floor(50 * rounds)
     return {
         "cpu_ms_per_window": {"obvious": obvious, "store": alone, "store_one_worker": worker, "memcpy": floor},
         "ratio": {"no_worker": obvious / alone, "one_worker": obvious / worker, "above_memcpy": alone / floor},
@@ -125,7 +136,7 @@ def _obvious(dataset, windows):
     return 1e3 * cost.cpu / len(chosen)
 
 
-def _alone(dataset, rounds=40):
+def _alone(dataset, rounds):
     """A warm store in this process, after each episode's one checksum."""
     for index in range(len(dataset)):
         dataset[index]
@@ -136,7 +147,7 @@ def _alone(dataset, rounds=40):
     return 1e3 * cost.cpu / (rounds * len(dataset))
 
 
-def _one_worker(dataset, rounds=40):
+def _one_worker(dataset, rounds):
     """One epoch of many windows through one worker as upstream makes it, the worker's own CPU included."""
     repeated = torch.utils.data.Subset(dataset, list(range(len(dataset))) * rounds)
     short = torch.utils.data.Subset(dataset, [0])
@@ -151,7 +162,7 @@ def _epoch(dataset, collate):
     return cost
 
 
-def _floor(rounds=2000):
+def _floor(rounds):
     """Copying a window's bytes, the least any loader can do."""
     source, target = np.zeros((64, WINDOW_BYTES), np.uint8), np.empty(WINDOW_BYTES, np.uint8)
     with spent() as cost:
@@ -160,8 +171,8 @@ def _floor(rounds=2000):
     return 1e3 * cost.cpu / rounds
 
 
-def _start(folder, episodes=10_000):
-    """Open a store whose index names 10 000 split episodes that exist as empty files; memory is what the index adds."""
+def _start(folder, episodes):
+    """Open a store whose index names that many episodes, split, that exist as empty files; memory is the index's."""
     small = _index(folder / "small", episodes // 10)
     large = _index(folder / "large", episodes)
     seconds, memory = zip(*(_opened(each) for each in (small, large)), strict=True)
@@ -207,7 +218,7 @@ def _opened(folder):
     return seconds, memory if kept.episodes else 0
 
 
-def preprocess(images, image_processor):
+def preprocess(images: list, image_processor: Callable) -> torch.Tensor:
     """Stands for upstream's image function, which the dataset never calls when the transform is the plugin's."""
     return torch.stack([image_processor(image) for image in images])
 

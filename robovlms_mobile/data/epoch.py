@@ -15,16 +15,16 @@ class SharedEpoch:
     start; pickled at any other time it is a copy of its own. An aligned 8-byte number needs no lock.
     """
 
-    def __init__(self, value=0):
+    def __init__(self, value: int = 0):
         self._shared = RawValue("q", value)
 
     @property
-    def value(self):
+    def value(self) -> int:
         """The epoch, counted from 0."""
         return self._shared.value
 
     @value.setter
-    def value(self, epoch):
+    def value(self, epoch: int) -> None:
         self._shared.value = epoch
 
     def __getstate__(self):

@@ -16,7 +16,7 @@ EVERY = 2  # seconds
 _watching = set()  # process ids
 
 
-def end_with_parent():
+def end_with_parent() -> None:
     """In a worker, end it soon after its parent is gone; elsewhere do nothing. Idempotent."""
     if os.getpid() in _watching or get_worker_info() is None:
         return
