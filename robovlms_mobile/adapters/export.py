@@ -51,12 +51,22 @@ class Export:
     bytes: int
     probe: dict | None
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Return the export as a dict of primitives."""
         return asdict(self)
 
 
-def export(run, to, *, which=None, base=None, merge=False, dtype=None, force=False, shard_bytes=SHARD_BYTES):
+def export(
+    run: str | Path,
+    to: str | Path,
+    *,
+    which: str | None = None,
+    base: str | Path | None = None,
+    merge: bool = False,
+    dtype: str | None = None,
+    force: bool = False,
+    shard_bytes: int = SHARD_BYTES,
+) -> Export:
     """Export adapters.
 
     Args:
@@ -96,7 +106,7 @@ def export(run, to, *, which=None, base=None, merge=False, dtype=None, force=Fal
     return Export(to=str(to), merged=merge, dtype=dtype, bytes=size, probe=probe)
 
 
-def adapter_folder(run, which=None):
+def adapter_folder(run: str | Path, which: str | None = None) -> Path:
     """Return the adapter folder that is meant: `run` itself, or `which` in it (default best).
 
     Raises:

@@ -9,7 +9,7 @@ import torch
 
 from robovlms_mobile.adapters.base_names import stored_names
 from robovlms_mobile.adapters.fingerprint import open_weights, weight_files
-from robovlms_mobile.adapters.reading import BACKBONE, state_name
+from robovlms_mobile.adapters.reading import BACKBONE, Adapters, state_name
 from robovlms_mobile.adapters.shards import SHARD_BYTES, Planned, write_shards
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.model.precision import STORED, TORCH, converted
@@ -40,7 +40,7 @@ class Merge:
     dtype: str | None
 
     @classmethod
-    def of(cls, base, adapters, dtype=None):
+    def of(cls, base: str | Path, adapters: Adapters, dtype: str | None = None) -> "Merge":
         """Plan merging `adapters` into the model in folder `base`; `dtype` is fp32, fp16, bf16 or None.
 
         Raises:
@@ -61,7 +61,7 @@ class Merge:
             raise ModelError(f"{base} lacks {len(missing)} weights that were trained: {', '.join(missing)}.")
         return merge
 
-    def planned(self):
+    def planned(self) -> list[Planned]:
         """Return every tensor of the merged model as `Planned`, in the order of the base's files."""
         return [
             Planned(name, self._stored_type(name, dtype), shape)
@@ -69,7 +69,7 @@ class Merge:
             for name, dtype, shape in _described(path, names)
         ]
 
-    def make(self, planned):
+    def make(self, planned: Planned) -> torch.Tensor:
         """Return a merged tensor in its final precision."""
         name = planned.name
         tensor = self.replaced[name] if name in self.replaced else _read(self.files[name], name)
@@ -95,7 +95,7 @@ class Merge:
         )
 
 
-def add_product(weight, a, b, scale, transposed):
+def add_product(weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float, transposed: bool) -> torch.Tensor:
     """Return W + scale · B·A in float32.
 
     Args:
@@ -115,12 +115,12 @@ def add_product(weight, a, b, scale, transposed):
     raise ModelError(f"A base weight is {tuple(weight.shape)}, its adapters are for {shape}: not the same base model.")
 
 
-def adapted_pairs(adapters):
+def adapted_pairs(adapters: Adapters) -> dict[str, tuple]:
     """Return the weights that LoRA adapts: name in the loaded model → its A (r, in) and B (out, r)."""
     return {f"{layer}.weight": pair for layer, pair in adapters.pairs.items()}
 
 
-def trained_weights(adapters):
+def trained_weights(adapters: Adapters) -> dict[str, torch.Tensor]:
     """Return the base model's own weights that were trained beside LoRA: name in the loaded model → tensor."""
     state = {name: tensor for name, tensor in adapters.state.items() if name.startswith(BACKBONE)}
     lora = {state_name(name) for name in adapters.lora if ".lora_" in name}
@@ -131,7 +131,7 @@ def trained_weights(adapters):
     }
 
 
-def write_merged(folder, base, merge, shard_bytes=SHARD_BYTES):
+def write_merged(folder: Path, base: str | Path, merge: Merge, shard_bytes: int = SHARD_BYTES) -> None:
     """Write the merged model: its shards, and every file at the top of the base's folder that holds no weights.
 
     Raises:

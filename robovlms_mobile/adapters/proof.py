@@ -2,11 +2,13 @@
 
 import gc
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 
 from robovlms_mobile.adapters.base_names import model_class
 from robovlms_mobile.adapters.merge import trained_weights
+from robovlms_mobile.adapters.reading import Adapters
 from robovlms_mobile.errors import ModelError
 
 SEED = 0
@@ -29,12 +31,12 @@ class Probe:
     reached: int
     adapted: int
 
-    def to_json(self):
+    def to_json(self) -> dict:
         """Return the probe as a dict of primitives."""
         return asdict(self)
 
 
-def compare(base, merged, adapters):
+def compare(base: str | Path, merged: str | Path, adapters: Adapters) -> Probe:
     """Run both models on the same input, one in memory at a time.
 
     Args:
@@ -79,7 +81,7 @@ def _adapted_outputs(base, adapters):
     return expected, plain, len(ran)
 
 
-def load_float32(folder):
+def load_float32(folder: str | Path) -> torch.nn.Module:
     """Load a model with the class that its config.json names, as float32, for inference. Raises ModelError."""
     kind = model_class(folder)
     try:
@@ -89,7 +91,7 @@ def load_float32(folder):
     return model.float().eval()
 
 
-def probe_inputs(model):
+def probe_inputs(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     """Return seeded keyword arguments for a model: token ids, for Kosmos-2 with an image, so that all of it runs."""
     config, generator = model.config, torch.Generator().manual_seed(SEED)
     latent = config.latent_query_num if config.model_type == "kosmos-2" else 0
@@ -102,7 +104,7 @@ def probe_inputs(model):
     return inputs
 
 
-def outputs(model, inputs):
+def outputs(model: torch.nn.Module, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     """Return a model's first output as float32, logits where it has them."""
     with torch.no_grad():
         result = model(**inputs)

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -25,13 +27,15 @@ class Planned:
     shape: tuple
 
     @property
-    def bytes(self):
+    def bytes(self) -> int:
         if self.dtype not in ITEM_BYTES:
             raise ModelError(f"{self.name} is of type {self.dtype}, which is not written here.")
         return math.prod(self.shape) * ITEM_BYTES[self.dtype]
 
 
-def write_shards(folder, planned, make, shard_bytes=SHARD_BYTES):
+def write_shards(
+    folder: Path, planned: list[Planned], make: Callable[[Planned], torch.Tensor], shard_bytes: int = SHARD_BYTES
+) -> None:
     """Write `model.safetensors`, or shards of about `shard_bytes` with their index.
 
     Args:

@@ -15,7 +15,7 @@ sys.exit(main(sys.argv[1:]))
 def test_spawned_workers_train_as_forked_ones_do(upstream_root, run_python, write_config, tmp_path):
     for method in ("fork", "spawn"):
         (tmp_path / method).mkdir()
-        config = write_config(tmp_path / method, num_workers=2)
+        config = write_config(tmp_path / method, num_workers=1)
         done = run_python(["-c", METHOD, method, "train", "--root", upstream_root, config], cwd=tmp_path / method)
         assert done.returncode == 0, done.stderr[-3000:]
     assert losses(tmp_path / "fork") == losses(tmp_path / "spawn")

@@ -1,15 +1,19 @@
 """Have a data folder's frame store ready before training: built by one process, waited for by the others."""
 
 import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from robovlms_mobile.data.frame_store.store import open_store, place_of
+from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.frame_store.store import FrameStore, open_store, place_of
+from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import ConfigError
 
 MODES = ("auto", "off")
 
 
-def wants_store(mobile):
+def wants_store(mobile: dict) -> bool:
     """True unless the config says `"mobile": {"frames": {"store": "off"}}`.
 
     Raises:
@@ -21,12 +25,12 @@ def wants_store(mobile):
     return mode == "auto"
 
 
-def frames_folder(mobile):
+def frames_folder(mobile: dict) -> str | None:
     """Return `mobile.frames.dir`, or None."""
     return (mobile.get("frames") or {}).get("dir")
 
 
-def ready_store(block, paths, transform):
+def ready_store(block: Block, paths: list[Path], transform: ImageTransform) -> FrameStore:
     """Return the frame store of a dataset block, built as far as the files and the disk allow.
 
     Args:
@@ -43,7 +47,7 @@ def ready_store(block, paths, transform):
     return store
 
 
-def drop_stores(data_dir, folder=None):
+def drop_stores(data_dir: str | Path, folder: str | Path | None = None) -> list[str]:
     """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
     dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
     for store in dropped:
@@ -52,7 +56,7 @@ def drop_stores(data_dir, folder=None):
 
 
 @contextmanager
-def progress_bar():
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
     """Yield a `progress(done, total)` that shows a bar with the time left once there is something to decode."""
     bars = []
 

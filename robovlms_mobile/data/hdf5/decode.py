@@ -17,7 +17,7 @@ except ImportError:
     inflate = zlib
 
 
-def read_planes(dataset, start=0, stop=None):
+def read_planes(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Decode frames of an image dataset as colour planes: (T, H, W, 3) uint8 → (3, stop - start, H, W) uint8.
 
     Raises:
@@ -30,7 +30,7 @@ def read_planes(dataset, start=0, stop=None):
     return planes
 
 
-def read_rows(dataset, start=0, stop=None):
+def read_rows(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> np.ndarray:
     """Decode `dataset[start:stop]`: (stop - start, ...) of the dataset's type.
 
     Raises:

@@ -1,6 +1,8 @@
 """Read frames of an episode file nobody vouches for, in bounded memory. No chunk is inflated twice."""
 
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +13,7 @@ from robovlms_mobile.errors import DataError
 BLOCK = 12  # frames in memory at a time, where a few are enough
 
 
-def read_frames(episode, indices, color_order="rgb"):
+def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") -> np.ndarray:
     """Decode frames.
 
     Args:
@@ -32,7 +34,7 @@ def read_frames(episode, indices, color_order="rgb"):
     return frames[..., ::-1] if color_order == "bgr" else frames
 
 
-def all_planes(episode):
+def all_planes(episode: Any) -> np.ndarray:
     """Decode a whole episode as the file has it: (3, T, H, W) uint8, colours in the file's order.
 
     Raises:
@@ -42,7 +44,7 @@ def all_planes(episode):
         return read_planes(images)
 
 
-def each_frame(episode):
+def each_frame(episode: Any) -> Iterator[np.ndarray]:
     """Yield (3, H, W) uint8 for each frame, colours in the file's order, a few in memory at a time.
 
     Raises:

@@ -5,6 +5,7 @@ declares. Here every step to a dataset is a hard link, its storage is its own, a
 anything is allocated. What crashes the library itself is the business of `data.hdf5.sandbox`.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
 from math import prod
@@ -29,7 +30,7 @@ SHOWN = 10  # names in a message
 
 
 @contextmanager
-def opened(path):
+def opened(path: str | Path) -> Iterator[h5py.File]:
     """Open a file for reading: yields `h5py.File`, turns what h5py raises meanwhile into a DataError with its name."""
     path = Path(path)
     if not path.is_file():  # a pipe would wait for ever
@@ -41,7 +42,7 @@ def opened(path):
         raise DataError(f"{path.name}: not a readable HDF5 file ({str(error)[:200]})") from error
 
 
-def check_length(path):
+def check_length(path: str | Path) -> None:
     """Compare a file's length with the one in its first bytes: HDF5 itself minds only what is missing.
 
     Raises:
@@ -60,12 +61,12 @@ def check_length(path):
         raise DataError(f"{path.name}: {actual - declared} bytes longer than it says: bytes put in, or never closed")
 
 
-def has(file, key):
+def has(file: h5py.File, key: str) -> bool:
     """True when there is anything at `key`, be it a link that leads nowhere. Follows no link but hard ones."""
     return _step(file, key)[1] is not None
 
 
-def dataset_at(path, file, key):
+def dataset_at(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
     """Return the dataset at `key`, whose data is all in this file and complete, as far as its index tells.
 
     Raises:
@@ -90,7 +91,7 @@ def dataset_at(path, file, key):
     return dataset
 
 
-def image_dataset(path, file, key):
+def image_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
     """Return the dataset of an episode's frames, uint8 (T, H, W, 3): safe to decode with `data.hdf5.decode`.
 
     Raises:
@@ -107,7 +108,7 @@ def image_dataset(path, file, key):
     return images
 
 
-def action_dataset(path, file, key, columns):
+def action_dataset(path: Path, file: h5py.File, key: str, columns: int) -> h5py.Dataset:
     """Return the dataset of an episode's actions, floating point (T, columns).
 
     Raises:

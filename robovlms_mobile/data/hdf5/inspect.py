@@ -38,7 +38,7 @@ MAX_TEXT = 4096  # bytes of one string
 MAX_ACTION = 100.0  # m/s or rad/s; beyond it, bytes were damaged
 
 
-def examine(path):
+def examine(path: str | Path) -> dict:
     """Look at one file without its pixels.
 
     Returns:
