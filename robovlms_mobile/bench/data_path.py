@@ -24,7 +24,12 @@ from robovlms_mobile.data.frame_store.store import INDEX, Entry, open_store
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
 
-SIZES = {"window_size": 4, "fwd_pred_next_n": 10, "norm_action": True, "norm_min": -1.15, "norm_max": 1.15}
+SIZES = {
+    "window_size": 4,
+    "fwd_pred_next_n": 10,
+    "windows": "full",  # the obvious loader reads what is there, and pads nothing
+    **{"norm_action": True, "norm_min": -1.15, "norm_max": 1.15},
+}
 WINDOW_BYTES = 4 * 3 * 224 * 224
 
 
