@@ -11,7 +11,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from robovlms_mobile.adapters.base_names import stored_names
 from robovlms_mobile.errors import ModelError
 
 BYTES = 16
@@ -50,7 +49,11 @@ def stored_fingerprint(folder: str | Path, names: Collection[str]) -> str:
         ModelError: no readable safetensors there, or tensors that the files lack; names them.
     """
     files = weight_files(folder)
-    stored = stored_names(folder, files, names)
+    stored = {name: name for name in names if name in files}
+    if len(stored) < len(set(names)):
+        from robovlms_mobile.adapters.base_names import stored_names
+
+        stored = stored_names(folder, files, names)
     missing = sorted(set(names) - stored.keys())
     if missing:
         raise ModelError(

@@ -27,7 +27,11 @@ def workers_start_here() -> Iterator[None]:
         spawn.get_preparation_data = stock
 
 
-if __name__ == "__mp_main__":
+def _start():
     from robovlms_mobile import plugin
 
     plugin.register()
+
+
+if __name__ == "__mp_main__":
+    _start()
