@@ -43,6 +43,7 @@ def test_a_faultless_config_and_the_run_of_another_are_let_be(tmp_path):
     other = config(tmp_path, {"val_dataset": [{"type": "DiskCalvinDataset"}]})
     other |= {"train_dataset": {"type": "DiskCalvinDataset"}, "num_workers": 0}
     other["train_setup"]["lora_enable"] = False
+    other["act_head"]["type"] = "LSTMDecoder"
     check_run(other, cuda=True)
     check_run(config(tmp_path, {"trainer": {"accelerator": "cpu"}}), cuda=False)
 
