@@ -33,13 +33,14 @@ demo: checkout runs/demo/.made
 
 test: checkout
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 slow: checkout
 	$(BIN)/python -m pytest -m slow
 
 lint: install
-	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check . && $(BIN)/python -m ruff format --check . && $(BIN)/python -m mypy
 
 clean:
 	rm -rf .venv runs/demo

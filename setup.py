@@ -27,7 +27,7 @@ CORE = [
 ]
 PLOTS = ["matplotlib>=3.8", "jinja2>=3.1"]
 FAST = ["isal"]  # inflates twice as fast as zlib when frames are decoded
-TEST = ["pytest>=8", "pytest-xdist", "ruff"]
+TEST = ["pytest>=8", "pytest-xdist", "ruff", "mypy"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
 UPSTREAM = [
     "torch==2.3.1",
@@ -55,6 +55,7 @@ setup(
     packages=[*find_packages(include=["robovlms_mobile", "robovlms_mobile.*"]), "robovlms_mobile.patches"],
     package_dir={"robovlms_mobile.patches": "patches"},  # a wheel carries the folder inside the package
     package_data={
+        "robovlms_mobile": ["py.typed"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
         "robovlms_mobile.report": ["page.html", "page.css"],
     },

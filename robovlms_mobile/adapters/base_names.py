@@ -14,7 +14,7 @@ from robovlms_mobile.errors import ModelError
 SHOWN = 10  # names in a message
 
 
-def stored_names(folder: Path, stored: Collection[str], wanted: Iterable[str]) -> dict[str, str]:
+def stored_names(folder: str | Path, stored: Collection[str], wanted: Iterable[str]) -> dict[str, str]:
     """Return the names that weights of the loaded model have in its files: name there → name in the files.
 
     Args:

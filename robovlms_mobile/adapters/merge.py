@@ -32,9 +32,9 @@ class Merge:
         dtype: of the result, safetensors' name; None keeps each tensor's own.
     """
 
-    files: dict
-    pairs: dict
-    replaced: dict
+    files: dict[str, Path]
+    pairs: dict[str, tuple[torch.Tensor, torch.Tensor]]
+    replaced: dict[str, torch.Tensor]
     scale: float
     transposed: bool
     dtype: str | None
@@ -54,7 +54,7 @@ class Merge:
             replaced={stored.get(name, name): tensor for name, tensor in replaced.items()},
             scale=adapters.config["lora_alpha"] / adapters.config["r"],
             transposed=adapters.config.get("fan_in_fan_out", False),
-            dtype=STORED.get(dtype),
+            dtype=STORED.get(dtype) if dtype else None,
         )
         missing = sorted(merge.pairs.keys() - files.keys()) + merge._lost()
         if missing:

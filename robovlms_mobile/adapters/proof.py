@@ -3,6 +3,7 @@
 import gc
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -83,7 +84,7 @@ def _adapted_outputs(base, adapters):
 
 def load_float32(folder: str | Path) -> torch.nn.Module:
     """Load a model with the class that its config.json names, as float32, for inference. Raises ModelError."""
-    kind = model_class(folder)
+    kind: Any = model_class(folder)
     try:
         model = kind.from_pretrained(str(folder), low_cpu_mem_usage=True, local_files_only=True)
     except Exception as error:  # transformers raises nearly anything for a broken folder

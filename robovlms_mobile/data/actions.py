@@ -38,7 +38,7 @@ class ActionSpace:
     @property
     def bounds(self) -> tuple[float, float]:
         """(low, high) a velocity keeps its value in; outside, it is clipped. Heads end in tanh: [-1, 1] unscaled."""
-        return (-1.0, 1.0) if self.low is None else (self.low, self.high)
+        return (-1.0, 1.0) if self.low is None or self.high is None else (self.low, self.high)
 
     def encode(self, actions: np.ndarray) -> np.ndarray:
         """actions: (T, 3) m/s and rad/s → (T, 7) float32 in [-1, 1], the real dims first, padding exactly 0.

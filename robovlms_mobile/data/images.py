@@ -1,5 +1,7 @@
 """From camera frames to what a CLIP vision tower reads, bit for bit as upstream's transform, without torchvision."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from PIL import Image
@@ -35,7 +37,8 @@ class ImageTransform:
 
 def normalise(pixels: torch.Tensor) -> torch.Tensor:
     """uint8 (…, 3, H, W) → float32 of the same shape, in the order of operations of upstream's transform."""
-    exact = {"dtype": torch.float32, "device": pixels.device}  # a run in bf16-true has bfloat16 as torch's default
+    # a run in bf16-true has bfloat16 as torch's default
+    exact: dict[str, Any] = {"dtype": torch.float32, "device": pixels.device}
     mean = torch.tensor(CLIP_MEAN, **exact).view(3, 1, 1)
     std = torch.tensor(CLIP_STD, **exact).view(3, 1, 1)
     return pixels.to(torch.float32).div(255).sub_(mean).div_(std)

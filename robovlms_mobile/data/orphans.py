@@ -18,10 +18,11 @@ _watching = set()  # process ids
 
 def end_with_parent() -> None:
     """In a worker, end it soon after its parent is gone; elsewhere do nothing. Idempotent."""
-    if os.getpid() in _watching or get_worker_info() is None:
+    parent = multiprocessing.parent_process()
+    if parent is None or os.getpid() in _watching or get_worker_info() is None:
         return
     _watching.add(os.getpid())
-    threading.Thread(target=_watch, args=(multiprocessing.parent_process().pid,), daemon=True).start()
+    threading.Thread(target=_watch, args=(parent.pid,), daemon=True).start()
 
 
 def _watch(parent):

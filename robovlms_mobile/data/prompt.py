@@ -13,7 +13,7 @@ class TextFunction:
     what it is made of and makes it anew.
     """
 
-    def __init__(self, tokenizer: Any, model_name: str):
+    def __init__(self, tokenizer: Any, model_name: str | None):
         from robovlms.data.data_utils import get_text_function
 
         self.tokenizer, self.model_name = tokenizer, model_name

@@ -33,5 +33,5 @@ def print_without_traceback() -> None:
         else:
             stock(kind, error, traceback)
 
-    excepthook.stock = stock
+    excepthook.stock = stock  # type: ignore[attr-defined]
     sys.excepthook = excepthook

@@ -71,7 +71,7 @@ def _import_or_placeholder(
     try:
         return builtins.__import__(name, globals, locals, fromlist, level)
     except ModuleNotFoundError as error:
-        if level or not _replaceable(name) or not _replaceable(error.name or ""):
+        if level or not _replaceable(name) or not error.name or not _replaceable(error.name):
             raise
         wanted_by = (globals or {}).get("__name__", UPSTREAM)
         return Placeholder(name if fromlist else name.partition(".")[0], error.name, wanted_by)

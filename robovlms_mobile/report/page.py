@@ -9,6 +9,7 @@ from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.needs import spoken
 from robovlms_mobile.report.pictures import jpeg, side_by_side
 from robovlms_mobile.report.records import UNKNOWN
+from robovlms_mobile.report.sides import Sides
 from robovlms_mobile.report.themes import COLOURS, THEMES
 
 
@@ -34,7 +35,7 @@ def render(facts, drawings, photos):
         directions=list(zip(DIRECTIONS, facts.directions, COLOURS, strict=True)),
         table=heat_table(facts.combinations),
         best=min(facts.baselines, key=lambda baseline: baseline.error) if facts.baselines else None,
-        both=twin_bars(facts) if facts.sides else None,
+        both=twin_bars(facts, facts.sides) if facts.sides else None,
         training=facts.sides and facts.sides.training,
         validation=facts.sides and facts.sides.validation,
         near=NEAR,
@@ -66,17 +67,15 @@ def heat_table(combinations: dict[tuple[str, str, str], int]) -> dict | None:
     return {"columns": columns, "rows": rows}
 
 
-def twin_bars(facts: Facts) -> dict[str, list]:
+def twin_bars(facts: Facts, sides: Sides) -> dict[str, list]:
     """Return what training and validation hold, in shares of each: {"scenarios": rows, "directions": rows}.
 
     A row is (label, training count, its bar, validation count, its bar): bars show shares of the own side, in percent
     of the largest one.
     """
-    sides = (facts.sides.training, facts.sides.validation)
-    scenarios = [
-        (spoken_or_unknown(name), *(side.scenarios.get(name, 0) for side in sides)) for name in facts.scenarios
-    ]
-    moves = [(direction.label, *(side.directions[n] for side in sides)) for n, direction in enumerate(DIRECTIONS)]
+    both = (sides.training, sides.validation)
+    scenarios = [(spoken_or_unknown(name), *(side.scenarios.get(name, 0) for side in both)) for name in facts.scenarios]
+    moves = [(direction.label, *(side.directions[n] for side in both)) for n, direction in enumerate(DIRECTIONS)]
     return {"scenarios": _twin_rows(scenarios), "directions": _twin_rows(moves)}
 
 

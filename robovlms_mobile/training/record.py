@@ -1,5 +1,6 @@
 """`run.json`: everything that tells how a run came about, and its losses by epoch."""
 
+import inspect
 import json
 import platform
 import sys
@@ -95,7 +96,7 @@ def describe(trainer, pl_module) -> dict:
             "device": str(trainer.strategy.root_device),
             "processes": trainer.world_size,
         },
-        "checkout": _repository(Path(sys.modules[UPSTREAM].__file__).parents[2]),
+        "checkout": _repository(Path(inspect.getfile(sys.modules[UPSTREAM])).parents[2]),
         "git": _repository(Path.cwd(), around=True),
         "parameters": count_parameters(pl_module.model),
     }

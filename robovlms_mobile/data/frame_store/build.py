@@ -5,7 +5,7 @@ import hashlib
 import os
 import warnings
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
@@ -58,7 +58,7 @@ def build(
         _sweep(store)
 
 
-def build_or_warn(store: FrameStore, paths: Iterable[Path], progress: Progress | None = None) -> None:
+def build_or_warn(store: FrameStore, paths: Collection[Path], progress: Progress | None = None) -> None:
     """`build`, where a store that cannot be written (disk full, read-only, another user's) is one warning."""
     try:
         build(store, paths, progress)
@@ -127,7 +127,7 @@ def resized(episode: Episode, size: int, color_order: str) -> np.ndarray:
     out = np.empty((planes.shape[1], 3, size, size), np.uint8)
     for colour, plane in enumerate(planes[::-1] if color_order == "bgr" else planes):
         for t, image in enumerate(plane):
-            out[t, colour] = Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC)
+            out[t, colour] = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
     return out
 
 

@@ -14,7 +14,7 @@ from robovlms_mobile.data.hdf5.guards import DEFLATE, FLETCHER32, LZF, SHUFFLE
 try:  # about twice zlib's speed
     from isal import isal_zlib as inflate
 except ImportError:
-    inflate = zlib
+    inflate = zlib  # type: ignore[misc]
 
 
 def read_planes(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) -> np.ndarray:
@@ -24,8 +24,8 @@ def read_planes(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) 
         OSError: a chunk is missing or does not decode to its size.
     """
     stop = len(dataset) if stop is None else min(stop, len(dataset))
-    frames, height, width, colours = stop - start, *dataset.shape[1:]
-    planes = np.empty((colours, frames, height, width), dataset.dtype)
+    height, width, colours = dataset.shape[1:]
+    planes = np.empty((colours, stop - start, height, width), dataset.dtype)
     _fill(np.moveaxis(planes, 0, -1), dataset, start, stop)
     return planes
 

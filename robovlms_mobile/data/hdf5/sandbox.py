@@ -22,7 +22,7 @@ from robovlms_mobile.errors import DataError, MobileError
 try:
     import resource
 except ImportError:  # Windows
-    resource = None
+    resource = None  # type: ignore[assignment]
 
 PATIENCE = 60  # seconds for one file: a disk may have to wake up
 WORK = 10  # seconds of CPU for one file, which takes milliseconds

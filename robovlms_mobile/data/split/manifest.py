@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def divided(
     """
     path = manifest_path(block, folder)
     digests = {name: entry.digest for name, entry in store.entries.items()} if store else None
-    options = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
+    options: dict[str, Any] = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
     split, notes = divide(path, episodes, digests, **options, signature=store.signature if store else None)
     return set(split.train), set(split.validation), notes
 

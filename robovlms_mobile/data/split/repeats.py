@@ -24,7 +24,8 @@ def copy_pairs(names: list[str], signatures: dict[str, np.ndarray] | None = None
         if match := NAME.match(Path(name).stem):
             seconds.setdefault((match["date"], match["time"]), []).append(name)
     pairs = [pair for same in seconds.values() for pair in pairwise(same)]
-    return pairs + similar_pairs({name: signatures[name] for name in names if name in (signatures or {})})
+    signatures = signatures or {}
+    return pairs + similar_pairs({name: signatures[name] for name in names if name in signatures})
 
 
 def session_pairs(names: list[str]) -> list[tuple[str, str]]:
@@ -36,7 +37,7 @@ def session_pairs(names: list[str]) -> list[tuple[str, str]]:
     for name in names:
         match = NAME.match(Path(name).stem)
         started = _moment(match["date"] + match["time"]) if match else None
-        if started and match["scenario"]:
+        if match and started and match["scenario"]:
             layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((started, name))
     return [
         (one, other)

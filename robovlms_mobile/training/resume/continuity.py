@@ -1,5 +1,7 @@
 """A resumed run is the run it resumes: same settings, base model, data, and the same loss on the same batch."""
 
+from typing import Any
+
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.adapters.fingerprint import adapted_weights, fingerprint, stored_fingerprint
@@ -84,7 +86,7 @@ def data_of(trainer) -> dict[str, dict]:
     found = {}
     for side, loaders in zip(SIDES, (trainer.train_dataloader, trainer.val_dataloaders), strict=True):
         loaders = loaders if isinstance(loaders, (list, tuple)) else [loaders]
-        contents = [getattr(getattr(loader, "dataset", None), "content", None) for loader in loaders]
+        contents: list[Any] = [getattr(getattr(loader, "dataset", None), "content", None) for loader in loaders]
         if None not in contents:
             found[side] = {name: digest for content in contents for name, digest in content.items()}
     return found

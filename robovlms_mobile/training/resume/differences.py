@@ -1,5 +1,7 @@
 """Whether a saved state fits the run that would resume from it: what differs, and the table of it. Loaded on resume."""
 
+from collections.abc import Sequence
+
 from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.errors import CheckpointError
 
@@ -34,7 +36,7 @@ def check_tensors(module, checkpoint: dict) -> list[str]:
     return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()})
 
 
-def refuse(rows: list[tuple], faults: list[str] = ()) -> None:
+def refuse(rows: list[tuple], faults: Sequence[str] = ()) -> None:
     """Raise CheckpointError with a table of what differs, unless nothing does.
 
     Args:

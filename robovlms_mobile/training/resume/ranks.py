@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 from robovlms_mobile.errors import MobileError
 
@@ -18,7 +19,7 @@ def from_rank_zero(decide: Callable):
 
     if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
         return decide()
-    told = [_outcome(decide) if distributed.get_rank() == 0 else None]
+    told: list[Any] = [_outcome(decide) if distributed.get_rank() == 0 else None]
     # nccl sends from GPUs, one a process: without a device all would take the first
     nccl = "nccl" in distributed.get_backend()
     place = device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if nccl else None

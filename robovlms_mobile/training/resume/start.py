@@ -8,9 +8,13 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.options import is_mobile
+
+if TYPE_CHECKING:
+    from torch.nn import Module
 
 MODULE = "robovlms.train.base_trainer"
 
@@ -35,7 +39,7 @@ def install() -> None:
         load(module, ckpt_path)
         return module
 
-    from_checkpoint.stock = stock
+    from_checkpoint.stock = stock  # type: ignore[attr-defined]
     trainer.from_checkpoint = classmethod(from_checkpoint)
 
 
@@ -102,10 +106,10 @@ def is_ours(path: str) -> bool:
     if os.path.isdir(path):
         kinds = ("adapter_config.json", "policy.safetensors")
         return any(any(Path(path).glob(f"{below}{kind}")) for kind in kinds for below in ("", "*/"))
-    return is_state(path)
+    return is_state(Path(path))
 
 
-def load(module, path: str) -> None:
+def load(module: "Module", path: str | Path) -> None:
     """Copy what an earlier run trained into upstream's module; a run's folder means its `best`.
 
     Raises:
