@@ -33,7 +33,8 @@ def first_cells(text):
 
 def options():
     of_mobile = [f"mobile.{section}.{key}" for section, known in MOBILE_KEYS.items() for key in known]
-    return sorted([*(field.name for field in fields(Block)), *of_mobile, "mobile.verbose"])
+    switches = [f"mobile.{name}" for name, known in MOBILE_KEYS.items() if not known]
+    return sorted([*(field.name for field in fields(Block)), *of_mobile, *switches])
 
 
 @pytest.mark.parametrize("option", options())

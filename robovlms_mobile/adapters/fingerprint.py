@@ -80,13 +80,13 @@ def weight_files(folder: str | Path) -> dict[str, Path]:
             return dict.fromkeys(file.keys(), folder / SINGLE)
     if any(folder.glob("pytorch_model*.bin*")):
         raise ModelError(
-            f"{folder} holds its weights in pytorch_model.bin, a pickle that can run code, which is not read here. "
+            f"{folder} holds its weights in pytorch_model.bin, a pickle that can run code, which is not read here.",
             "Take the model's safetensors (hf download MODEL --local-dir DIR --include '*.safetensors'), or load it "
-            "once with transformers and save_pretrained(DIR)."
+            "once with transformers and save_pretrained(DIR).",
         )
     raise ModelError(
-        f"{folder} is no folder of a base model: expected {SINGLE} or {INDEX}. "
-        "Get one with: hf download MODEL --local-dir DIR"
+        f"{folder} is no folder of a base model: expected {SINGLE} or {INDEX}.",
+        "Get one with: hf download MODEL --local-dir DIR",
     )
 
 
@@ -95,7 +95,7 @@ def _indexed(folder):
         shards = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
         wrong = sorted({repr(file) for file in shards.values() if not _is_shard(folder, file)})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder / INDEX} is damaged ({error!r}). Download the base model again.") from error
+        raise ModelError(f"{folder / INDEX} is damaged ({error!r}).", "Download the base model again.") from error
     if wrong:
         raise ModelError(f"{folder / INDEX} names files that are not in its folder: {', '.join(wrong)}.")
     return {name: folder / file for name, file in shards.items()}
@@ -112,7 +112,7 @@ def open_weights(path: str | Path) -> Any:
     try:
         return safe_open(path, "pt")
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{path} cannot be read ({error}). Download the base model again.") from error
+        raise ModelError(f"{path} cannot be read ({error}).", "Download the base model again.") from error
 
 
 def _digest(weights):

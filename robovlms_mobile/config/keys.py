@@ -14,6 +14,7 @@ MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": sect
     "lora": frozenset({"targets"}),
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
+    "verbose": frozenset(),  # no section: true or false
 }
 
 REQUIRED = {  # section ("" is the top level) → keys upstream reads without a default

@@ -113,6 +113,11 @@ def _model(config):
             "when started directly; `robovlms-mobile train` and a patched checkout prevent it"
         )
         yield Finding("warn", what, "model", 'set "model": "kosmos2" and tokenizer.tokenizer_type: "kosmos"')
+    head = section(config, "act_head")
+    kind = str(head.get("type"))
+    if head.get("gripper") and kind.startswith("Mobile"):
+        fix = f'remove it; a robot with a gripper takes upstream\'s head: "type": "{kind.removeprefix("Mobile")}"'
+        yield Finding("error", f"no such option: {kind} trains no gripper", "act_head.gripper", fix)
 
 
 def _ignored(config):
@@ -170,11 +175,11 @@ def _mobile(config):
         yield _not_an_object(mobile, "mobile")
         return
     for name, options in mobile.items():
-        if name == "verbose":
+        if name not in keys.MOBILE_KEYS:
+            yield _unknown_option(f"mobile.{name}", name, keys.MOBILE_KEYS)
+        elif not keys.MOBILE_KEYS[name]:
             if not isinstance(options, bool):
-                yield Finding("error", f"is {as_json(options)}, expected true or false", "mobile.verbose", "set it so")
-        elif name not in keys.MOBILE_KEYS:
-            yield _unknown_option(f"mobile.{name}", name, [*keys.MOBILE_KEYS, "verbose"])
+                yield Finding("error", f"is {as_json(options)}, expected true or false", f"mobile.{name}", "set it so")
         elif not isinstance(options, dict):
             yield _not_an_object(options, f"mobile.{name}")
         else:

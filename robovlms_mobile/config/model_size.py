@@ -52,7 +52,9 @@ def _text_sizes(config):
         try:
             text = json.loads(path.read_text(encoding="utf-8")).get("text_config") or {}
         except (OSError, ValueError, AttributeError) as error:
-            raise ConfigError(f"{path} is not a model's config.json ({error}). Fetch the base model again.") from error
+            raise ConfigError(
+                f"{path} is not a model's config.json ({error}).", "Fetch the base model again."
+            ) from error
         if set(KOSMOS2) <= set(text):
             return {key: int(text[key]) for key in KOSMOS2}, f"read from {path}"
     return dict(KOSMOS2), "those of Kosmos-2, since the model folder is not here or says nothing"

@@ -44,7 +44,7 @@ def _workers(config):
     value = config.get("num_workers", 1)
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
-        what = f"is {as_json(value)}, expected a whole number > 0: upstream's loaders prefetch, which takes a worker"
+        what = f"is {as_json(value)}, expected a whole number > 0 (upstream's loaders need a worker process)"
         yield Finding("error", what, "num_workers", "set it to 1 or more")
 
 

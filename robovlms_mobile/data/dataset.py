@@ -50,7 +50,7 @@ class MobileVLAH5Dataset(Dataset):
         self.block = parse_block(config)
         self.training = _is_training(config, self.block)
         if config.get("discrete") or config.get("discrete_action"):
-            raise ConfigError("MobileVLAH5Dataset has continuous actions. Set act_head.action_space to continuous.")
+            raise ConfigError("MobileVLAH5Dataset has continuous actions.", "Set act_head.action_space to continuous.")
         self.window_size = config["window_size"]
         self.chunk_size = config["fwd_pred_next_n"]
         self.space = action_space(config, self.block.real_dims)

@@ -77,7 +77,7 @@ def find_episodes(data_dir: str | Path, pattern: str | list[str] = "episode_*.h5
     folder = Path(data_dir)
     if not folder.is_dir():
         raise DataError(
-            f"data_dir {folder} is not a folder (seen from {Path.cwd()}). Set data_dir in the dataset block."
+            f"data_dir {folder} is not a folder (seen from {Path.cwd()}).", "Set data_dir in the dataset block."
         )
     patterns = [pattern] if isinstance(pattern, str) else list(pattern)
     found = {}
@@ -86,15 +86,15 @@ def find_episodes(data_dir: str | Path, pattern: str | list[str] = "episode_*.h5
         if path not in same and not any(path.samefile(one) for one in same):
             same.append(path)
     if not found:
-        raise DataError(
-            f"No file in {folder} matches {' or '.join(map(repr, patterns))}. {_what_is_there(folder, patterns)}"
-        )
+        there, fix = _what_is_there(folder, patterns)
+        raise DataError(f"No file in {folder} matches {' or '.join(map(repr, patterns))}. {there}", fix)
     if twice := [paths for paths in found.values() if len(paths) > 1]:
         raise DataError(
             f"Several files in {folder} have one name, {len(twice)} time{'s' * (len(twice) > 1)}: "
             + "; ".join(" and ".join(str(path.relative_to(folder)) for path in paths) for paths in twice[:LISTED])
             + (f"; and {len(twice) - LISTED} more" if len(twice) > LISTED else "")
-            + ". Rename or move all but one of each, or narrow episode_pattern."
+            + ".",
+            "Rename or move all but one of each, or narrow episode_pattern.",
         )
     return [found[name][0] for name in sorted(found)]
 
@@ -103,17 +103,19 @@ def _matching(folder, pattern):
     """Return the files of one glob."""
     if not pattern or Path(pattern).is_absolute():
         parts = Path(pattern)
-        fix = f' Set "data_dir": "{parts.parent}", "episode_pattern": "{parts.name}".' if pattern else ""
-        raise DataError(f"episode_pattern is {pattern!r}, expected one relative to data_dir {folder}.{fix}")
+        fix = f'Set "data_dir": "{parts.parent}", "episode_pattern": "{parts.name}".' if pattern else ""
+        raise DataError(f"episode_pattern is {pattern!r}, expected one relative to data_dir {folder}.", fix)
     return [path for path in folder.glob(pattern) if path.is_file()]
 
 
 def _what_is_there(folder, patterns):
+    """Return (what the folder holds, what to do)."""
     names = sorted(path.name for path in folder.iterdir() if path.suffix in (".h5", ".hdf5"))
     if not names:
-        return "The folder holds no .h5 file at all: is it the right one?"
+        return "The folder holds no .h5 file at all: is it the right one?", ""
     near = difflib.get_close_matches(patterns[0].replace("*", ""), names, n=3, cutoff=0) or names[:3]
-    return f"It holds {len(names)} .h5 files, the nearest by name: {', '.join(near)}. Set episode_pattern accordingly."
+    seen = f"It holds {len(names)} .h5 files, the nearest by name: {', '.join(near)}."
+    return seen, "Set episode_pattern accordingly."
 
 
 def load_episodes(

@@ -27,8 +27,8 @@ def instruction_for(episode: Episode, option: str | dict | None = None) -> str:
     fitting = [key for key in option if key == "default" or set(key.split("_")) <= parts]
     if not fitting:
         raise ConfigError(
-            f"instruction has nothing for {episode.name} (scenario {episode.scenario}); it has {sorted(option)}. "
-            'Add the scenario, or a "default".'
+            f"instruction has nothing for {episode.name} (scenario {episode.scenario}); it has {sorted(option)}.",
+            'Add the scenario, or a "default".',
         )
     return option[max(fitting, key=lambda key: 0 if key == "default" else len(key.split("_")))]
 

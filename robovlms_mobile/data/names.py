@@ -33,4 +33,4 @@ def check_keys(given: Iterable[str], known: Collection[str], where: str) -> None
         return
     listed = "; ".join(f"'{name}'" + (f" (did you mean '{near}'?)" if near else "") for name, near in unknown)
     plural = "s" if len(unknown) > 1 else ""
-    raise ConfigError(f"{where}: unknown key{plural} {listed}. Known: {', '.join(known)}.")
+    raise ConfigError(f"{where}: unknown key{plural} {listed}.", f"Known: {', '.join(known)}.")

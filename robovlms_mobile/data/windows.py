@@ -22,7 +22,8 @@ def split_episodes(episodes: Sequence, train_split: float = 0.8) -> tuple[list, 
     if not train or not validation:
         raise DataError(
             f"{len(episodes)} episodes at train_split {train_split} give {len(train)} for training and "
-            f"{len(validation)} for validation, expected at least 1 each. Add episodes or change train_split."
+            f"{len(validation)} for validation, expected at least 1 each.",
+            "Add episodes or change train_split.",
         )
     return train, validation
 

@@ -38,7 +38,8 @@ def room(subject) -> Iterator[Finding]:
     if not isinstance(value, str) or not value:
         return
     free, needed = shutil.disk_usage(_existing(value)).free, checkpoint_bytes(subject.config)
-    what = f"{in_bytes(free)} free, a run keeps about {in_bytes(needed)}"
+    what = f"{in_bytes(free)} free, a run takes about {in_bytes(needed)}, counting room for one more of each file "
+    what += "that is replaced, since the old one stays until the new one is whole"
     if free < max(LEAST, needed):
         fix = "free some, choose another output_root, or raise mobile.checkpoints.every_n_epochs"
         yield Finding("warn", what, "output_root", fix)

@@ -27,8 +27,9 @@ class MobileBackbone:
             super().__init__(configs, *args, **kwargs)
         except FileNotFoundError as error:
             raise ModelError(
-                f"{error.filename} is missing. Put the base model's folder at vlm.pretrained_model_name_or_path "
-                f"({configs['vlm'].get('pretrained_model_name_or_path')}), or correct that path in the config."
+                f"{error.filename} is missing.",
+                "Put the base model's folder at vlm.pretrained_model_name_or_path "
+                f"({configs['vlm'].get('pretrained_model_name_or_path')}), or correct that path in the config.",
             ) from error
 
     def _init_backbone(self):
@@ -194,5 +195,6 @@ def _check_tokenizer(config, remote_code):
     except Exception as error:  # transformers raises nearly anything for a broken folder
         raise ModelError(
             f"tokenizer.pretrained_model_name_or_path {path} does not load as {config['type']}: "
-            f"{type(error).__name__}: {error}. Nothing was changed; put the base model's files back there."
+            f"{type(error).__name__}: {error}.",
+            "Nothing was changed; put the base model's files back there.",
         ) from error

@@ -40,6 +40,6 @@ def _check_precision(trainer):
     precision = str(trainer.precision)
     if trainer.strategy.root_device.type == "cpu" and not precision.startswith(("32", "64")):
         raise ConfigError(
-            f"trainer.precision is {precision} and this run is on the CPU, which trains at 32 only. "
-            "Add the flag --precision 32, or run where torch.cuda.is_available()."
+            f"trainer.precision is {precision} and this run is on the CPU, which trains at 32 only.",
+            "Add the flag --precision 32, or run where torch.cuda.is_available().",
         )

@@ -193,6 +193,8 @@ class TestTrainerAndModel:
         assert found(config(act_head={"action_dim": 2}))["act_head.action_dim"][0] == "error"
         assert found(config(act_head={"action_space": "discrete"}))["act_head.action_space"][0] == "error"
         assert found(config() | {"act_head": None})["act_head"][0] == "error"
+        level, text = found(config(act_head={"type": "MobileLSTMDecoder", "gripper": True}))["act_head.gripper"]
+        assert level == "error" and "no such option" in text and '"type": "LSTMDecoder"' in text
 
 
 class TestPaths:
@@ -313,7 +315,7 @@ class TestDatasets:
 
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
-        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames"}
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "verbose"}
         given = {
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},

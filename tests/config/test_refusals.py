@@ -60,6 +60,9 @@ def test_all_of_it_is_said_at_once(tmp_path):
     with pytest.raises(ConfigError) as caught:
         check_run(given)
     assert len(str(caught.value).splitlines()) == 3
+    assert str(caught.value).splitlines()[0] == (
+        "num_workers is 0, expected a whole number > 0 (upstream's loaders need a worker process): set it to 1 or more."
+    )
 
 
 def test_a_flag_that_asks_for_it_is_refused_as_well(upstream_root, make_config, run_python, tmp_path):

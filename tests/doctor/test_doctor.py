@@ -326,11 +326,13 @@ class TestData:
         pattern = {"episode_pattern": "episode_20261114_*.h5"}
         (text,) = only(look(recorded.episodes, subject(train_dataset=pattern, val_dataset=pattern)), "error", "warn")
         assert "holds 10 .h5 files" in text and "episode_20251114" in text
+        assert text.endswith(" | Set episode_pattern accordingly.")
 
     def test_an_absent_folder_is_an_error(self, subject):
         absent = {"data_dir": "absent"}
         seen = look(recorded.episodes, subject(train_dataset=absent, val_dataset=absent))
         assert len(seen) == 1 and "not a folder" in seen[0][2]
+        assert seen[0][2].endswith(") | Set data_dir in the dataset block.")
 
     def test_bad_files_are_all_named_and_stop_or_are_left_out_as_the_config_says(self, subject, recordings):
         names = sorted(path.name for path in recordings.iterdir())
@@ -382,6 +384,7 @@ class TestData:
         right = {"instruction": {"right": "Pass on the right."}}
         seen = look(recorded.episodes, subject(train_dataset=right, val_dataset=right))
         assert "instruction has nothing for" in only(seen, "error")[0]
+        assert only(seen, "error")[0].endswith(' | Add the scenario, or a "default".')
 
     def test_a_block_it_cannot_judge_is_said_to_be_unchecked(self, subject):
         seen = look(recorded.episodes, subject(train_dataset={"type": "Other"}, val_dataset={"windws": "full"}))
@@ -450,7 +453,7 @@ class TestOutput:
 
         monkeypatch.setattr(output.shutil, "disk_usage", lambda path: Usage)
         ((level, _, text),) = look(output.room, subject())
-        assert level == "warn" and "500.0 MB free" in text
+        assert level == "warn" and "500.0 MB free" in text and "room for one more of each" in text
         Usage.free = 10**12
         assert look(output.room, subject())[0][0] == "ok"
 

@@ -202,16 +202,16 @@ def load(path: str | Path) -> Manifest:
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read as a split ({error}). {_AFRESH}") from error
+        raise DataError(f"{path} cannot be read as a split ({error}).", _AFRESH) from error
     version = content.get("version") if isinstance(content, dict) else None
     if version != VERSION:
-        raise DataError(f"{path} is a split of version {version!r}, this robovlms-mobile reads {VERSION}. {_AFRESH}")
+        raise DataError(f"{path} is a split of version {version!r}, this robovlms-mobile reads {VERSION}.", _AFRESH)
     wrong = [name for name, fits in _FIELDS.items() if name not in content or not fits(content[name])]
     if wrong:
-        raise DataError(f"{path} is damaged: {', '.join(wrong)} missing or not as expected. {_AFRESH}")
+        raise DataError(f"{path} is damaged: {', '.join(wrong)} missing or not as expected.", _AFRESH)
     twice = sorted(content["train"].keys() & content["validation"].keys())
     if twice:
-        raise DataError(f"{path} has {len(twice)} episodes on both sides: {', '.join(twice)}. {_AFRESH}")
+        raise DataError(f"{path} has {len(twice)} episodes on both sides: {', '.join(twice)}.", _AFRESH)
     return Manifest(**{name: content[name] for name in _FIELDS})
 
 
@@ -252,7 +252,7 @@ def _check_settings(path, old, wanted):
         if getattr(old, name) != getattr(wanted, name)
     ]
     if other:
-        raise DataError(f"{path} was made with {' and '.join(other)}. Set the config back, or: {_AFRESH}")
+        raise DataError(f"{path} was made with {' and '.join(other)}.", f"Set the config back, or: {_AFRESH}")
 
 
 def _new(old, episodes):

@@ -215,8 +215,9 @@ def _check(train, validation, train_split):
     count = len(train) + len(validation)
     raise DataError(
         f"{count} episodes at train_split {train_split} give {len(train)} for training and {len(validation)} for "
-        "validation, expected at least 1 each. Record more episodes"
-        + (", or delete the split file kept for this data, which has all of these on one side." if count > 1 else ".")
+        "validation, expected at least 1 each.",
+        "Record more episodes"
+        + (", or delete the split file kept for this data, which has all of these on one side." if count > 1 else "."),
     )
 
 
