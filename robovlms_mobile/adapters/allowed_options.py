@@ -2,6 +2,7 @@
 
 import math
 import re
+from typing import Any
 
 MAX_RANK = 4096
 MAX_PATTERN = 100_000  # characters
@@ -47,7 +48,7 @@ EXPECTED = {  # option → test of its value, what is expected in words
 REQUIRED = ("peft_type", "r", "lora_alpha", "bias", "target_modules")
 
 
-def option_faults(config):
+def option_faults(config: dict[str, Any]) -> list[str]:
     """Return what is wrong with an adapter_config.json, in words; empty when nothing is.
 
     Args:

@@ -7,7 +7,7 @@ from robovlms_mobile.options import mobile_blocks, real_dims
 UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
 
 
-def contract(configs, base_fingerprint=None):
+def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
     """Return the contract of a run: a dict of primitives, read from its config.
 
     `action.low` and `action.high` are what −1 and +1 of the head mean; `action.dims` says which of the seven outputs is

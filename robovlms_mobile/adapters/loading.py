@@ -3,6 +3,7 @@
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -26,7 +27,7 @@ def can_be_fooled() -> bool:
     return tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2]) < SAFE
 
 
-def misfits(module, shapes: dict) -> list[str]:
+def misfits(module: torch.nn.Module, shapes: dict) -> list[str]:
     """Return in words how tensors differ from what `module` trains; empty when they fit.
 
     Args:
@@ -51,7 +52,7 @@ def misfits(module, shapes: dict) -> list[str]:
     return faults_of(kinds)
 
 
-def load_into(module, state: dict) -> None:
+def load_into(module: torch.nn.Module, state: dict) -> None:
     """Copy trained tensors into upstream's module, in place: all of them, or none when one does not fit.
 
     Args:
@@ -64,10 +65,11 @@ def load_into(module, state: dict) -> None:
     odd = sorted(name for name, tensor in state.items() if not _is_plain(tensor))
     shapes = {name: tensor.shape for name, tensor in state.items() if name not in odd}
     faults = faults_of([("entries that are no tensors of floating-point numbers", odd)]) or misfits(module, shapes)
-    unfit = None if faults else value_fault(state)
-    if faults or unfit:
+    if not faults and (unfit := value_fault(state)):
+        faults = [unfit]
+    if faults:
         raise CheckpointError(
-            f"The trained tensors do not fit this config's model. {'; '.join(faults or [unfit])}. Nothing was changed. "
+            f"The trained tensors do not fit this config's model. {'; '.join(faults)}. Nothing was changed. "
             "Use the config of the run that wrote them (lora_r, mobile.lora.targets, act_head, base model)."
         )
     with torch.no_grad():
@@ -80,7 +82,7 @@ def _is_plain(tensor):
     return isinstance(tensor, torch.Tensor) and tensor.layout == torch.strided and tensor.is_floating_point()
 
 
-def read_checkpoint(path: str | Path):
+def read_checkpoint(path: str | Path) -> Any:
     """Return what a Lightning checkpoint of a run holds, on the CPU: tensors and plain values, nothing else is read.
 
     Raises:

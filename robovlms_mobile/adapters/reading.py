@@ -8,6 +8,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from torch.nn import Module
+
 from robovlms_mobile.adapters.allowed_options import option_faults
 from robovlms_mobile.adapters.fingerprint import BYTES, adapted_weights, fingerprint, stored_fingerprint
 from robovlms_mobile.adapters.loading import misfits
@@ -61,7 +63,7 @@ class Adapters:
         return {**{state_name(name): tensor for name, tensor in self.lora.items()}, **self.policy}
 
 
-def read_adapters(folder: str | Path, module=None) -> Adapters:
+def read_adapters(folder: str | Path, module: Module | None = None) -> Adapters:
     """Read and check an adapter folder.
 
     Args:
@@ -99,7 +101,7 @@ def read_adapters(folder: str | Path, module=None) -> Adapters:
     )
 
 
-def check_base(adapters: Adapters, base) -> bool:
+def check_base(adapters: Adapters, base: str | Path | Module) -> bool:
     """Compare the base model at hand with the one the adapters were trained on.
 
     Args:

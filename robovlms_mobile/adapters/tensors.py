@@ -2,6 +2,9 @@
 
 import os
 import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,7 +21,7 @@ POLICY_NAME = re.compile(r"model\.[\w.-]+")
 SHOWN = 50  # names in one message; a hostile file may have a million
 
 
-def read_header(path):
+def read_header(path: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
     """Return what a safetensors file says it holds: dict of name → (type, shape as a tuple). Reads no tensor.
 
     Raises:
@@ -39,20 +42,20 @@ def read_header(path):
         raise ValueError(f"damaged ({error})") from error
 
 
-def read_tensors(path):
+def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], str | None]:
     """Return the tensors of a file as a dict, and what is wrong with their values in words, None if nothing is."""
     with safe_open(path, "pt") as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     return tensors, value_fault(tensors)
 
 
-def value_fault(tensors):
+def value_fault(tensors: dict[str, torch.Tensor]) -> str | None:
     """Name the tensors with NaN or infinite values, in words; None when there are none."""
     wrong = sorted(name for name, tensor in tensors.items() if not torch.isfinite(tensor).all())
     return f"NaN or infinite values in {listed(wrong)}" if wrong else None
 
 
-def lora_faults(header, config):
+def lora_faults(header: dict[str, tuple[str, tuple[int, ...]]], config: dict[str, Any]) -> list[str]:
     """Return what is wrong with the adapters' names, types and shapes, in words.
 
     Args:
@@ -68,7 +71,7 @@ def lora_faults(header, config):
     shapes = [
         f"{name} {shape}"
         for name, (_, shape) in header.items()
-        if sides[name] and not _is_factor(shape, ranks[sides[name][2]], config["r"])
+        if (match := sides[name]) and not _is_factor(shape, ranks[match[2]], config["r"])
     ]
     kinds = (
         ("tensors without their partner", single),
@@ -81,7 +84,7 @@ def lora_faults(header, config):
     return [f"adapter_model.safetensors: {fault}" for fault in empty + faults_of(kinds)]
 
 
-def policy_faults(header):
+def policy_faults(header: dict[str, tuple[str, tuple[int, ...]]]) -> list[str]:
     """Return what is wrong with the names and types of the other trained tensors, in words."""
     unexpected = sorted(name for name in header if not POLICY_NAME.fullmatch(name) or ".lora_" in name)
     kinds = (
@@ -91,12 +94,12 @@ def policy_faults(header):
     return [f"policy.safetensors: {fault}" for fault in faults_of(kinds)]
 
 
-def faults_of(kinds):
+def faults_of(kinds: Iterable[tuple[str, list[str]]]) -> list[str]:
     """Return one sentence for each (what, names) that has names."""
     return [f"{len(names)} {what}: {listed(names)}" for what, names in kinds if names]
 
 
-def listed(names):
+def listed(names: list[str]) -> str:
     """Join names for a message, quoted, and cut short where there are very many."""
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(repr(name) for name in names[:SHOWN]) + more

@@ -35,7 +35,7 @@ CLAIMS = (  # what it says, where the measured value stands, the most it may be
 )
 
 
-def bench_checkpoint(sizes=("tiny", "real"), root=None):
+def bench_checkpoint(sizes: tuple[str, ...] = ("tiny", "real"), root: str | Path | None = None) -> dict[str, dict]:
     """Measure each size, one after the other.
 
     Upstream's file is written by Lightning's own writer, which does not flush it to the disk; with the flush it is

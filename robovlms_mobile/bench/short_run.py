@@ -7,8 +7,10 @@ import io
 import math
 import shutil
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from robovlms_mobile.errors import MobileError
 
@@ -108,7 +110,7 @@ ONE_STEP = {
 }
 
 
-def check_room(size, folder):
+def check_room(size: str, folder: str | Path) -> None:
     """Raise MobileError where memory or disk are too small for a size, before anything is written.
 
     Args:
@@ -126,7 +128,7 @@ def check_room(size, folder):
         )
 
 
-def at_end_of_run(root, folder, size, measure):
+def at_end_of_run(root: Path, folder: Path, size: str, measure: Callable[[Any, Any], Any]) -> Any:
     """Train one step of one epoch, then call `measure` while the run still stands.
 
     Args:

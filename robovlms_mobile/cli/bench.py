@@ -1,5 +1,6 @@
 """`robovlms-mobile bench data|checkpoint`: figures behind the claims, each a ratio measured in one run."""
 
+import argparse
 import json
 
 HELP = "measure the data path against the obvious loader, and checkpoints against upstream's"
@@ -9,7 +10,7 @@ CHECKPOINT = (
 )
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add what can be measured."""
     what = parser.add_subparsers(dest="what", metavar="WHAT", required=True)
     data = what.add_parser("data", help=DATA, description=DATA)
@@ -24,7 +25,7 @@ def configure(parser):
     checkpoint.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Measure and print. On 2 cores about a minute for data, ten minutes for checkpoints of real size."""
     measure, as_text = (_data, format_data) if args.what == "data" else (_checkpoint, format_checkpoint)
     result = measure(args)
@@ -44,7 +45,7 @@ def _checkpoint(args):
     return bench_checkpoint(("tiny", "real") if args.size == "both" else (args.size,), args.root)
 
 
-def format_data(result):
+def format_data(result: dict) -> str:
     """Return the figures as text, a line a claim."""
     cpu, ratio, build, start = (result[key] for key in ("cpu_ms_per_window", "ratio", "build", "start"))
     lines = [
@@ -58,7 +59,7 @@ def format_data(result):
     return _table(lines)
 
 
-def format_checkpoint(result):
+def format_checkpoint(result: dict) -> str:
     """Return the figures of each size as text: bytes, seconds, then the claims with what was measured."""
     return "\n\n".join(_format_size(size, each) for size, each in result.items())
 

@@ -1,12 +1,13 @@
 """`robovlms-mobile data check|report|cache DIR`: one thin file a verb, `data_*.py` beside this one."""
 
+import argparse
 import importlib
 
 HELP = "check, describe or decode a folder of episodes"
 VERBS = ("check", "report", "cache")
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verbs, each with its own arguments."""
     verbs = parser.add_subparsers(dest="data_verb", metavar="VERB", required=True)
     for verb in VERBS:
@@ -16,6 +17,6 @@ def configure(parser):
         sub.set_defaults(run_data=module.run)
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run the chosen verb."""
     return args.run_data(args)

@@ -1,11 +1,13 @@
 """`robovlms-mobile data cache DIR`: decode all frames once, ahead of training; `--drop` removes them."""
 
+import argparse
 import json
+from typing import Any
 
 HELP = "decode every episode once into the frame store that training reads, or drop the store"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
     parser.add_argument("--pattern", default="episode_*.h5", help="which files (default episode_*.h5)")
@@ -16,13 +18,13 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Build or drop. Raises DataError without episodes; OSError text when the disk does not take it."""
     from robovlms_mobile.data.frame_store.open import drop_stores, progress_bar
     from robovlms_mobile.data.frame_store.store import open_store
 
     if args.drop:
-        result = {"dropped": drop_stores(args.folder, args.dir)}
+        result: dict[str, Any] = {"dropped": drop_stores(args.folder, args.dir)}
         text = "\n".join(f"dropped {folder}" for folder in result["dropped"]) or "nothing to drop"
     else:
         from robovlms_mobile.data.episodes import find_episodes

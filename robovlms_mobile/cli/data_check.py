@@ -1,11 +1,16 @@
 """`robovlms-mobile data check DIR`: every file looked at, everything found listed, worst first."""
 
+import argparse
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robovlms_mobile.checking.folder import Check
 
 HELP = "look at every episode and list what is wrong, worst first"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
     parser.add_argument("--pattern", default="episode_*.h5", help="which files (default episode_*.h5)")
@@ -15,7 +20,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Check and print. Returns 1 when a file cannot be used, else 0."""
     from tqdm import tqdm
 
@@ -29,7 +34,7 @@ def run(args):
     return 1 if check.bad else 0
 
 
-def format_check(check):
+def format_check(check: "Check") -> str:
     """Return the findings as text, a line each, and a sum."""
     lines = [f"✗ {each.file}: {each.problem}" for each in check.bad]
     lines += [f"! {each.file}: {each.problem}" for each in check.warnings]

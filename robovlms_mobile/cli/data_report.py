@@ -1,12 +1,19 @@
 """`robovlms-mobile data report DIR --out FOLDER`: one page about the episodes, with its pictures."""
 
+import argparse
 import json
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from robovlms_mobile.report.facts import Facts
 
 HELP = "write one page about a folder of episodes: what is in it, what it already predicts, what is missing"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
     parser.add_argument("--out", required=True, metavar="FOLDER", help="where report.html and its PNGs go")
@@ -15,7 +22,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print the facts as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Write the report and say where it is. Raises DataError or ConfigError; 0 otherwise."""
     from pathlib import Path
 
@@ -30,7 +37,7 @@ def run(args):
     return 0
 
 
-def format_facts(facts, page):
+def format_facts(facts: "Facts", page: "Path") -> str:
     """Return the gist of a report as text, a line a fact."""
     lines = [f"page        {page}", f"episodes    {facts.episodes} ({facts.frames} frames)"]
     if facts.sides:

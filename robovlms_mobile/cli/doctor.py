@@ -1,5 +1,6 @@
 """`robovlms-mobile doctor`: print the checklist, each line with its fix."""
 
+import argparse
 import json
 import sys
 
@@ -8,7 +9,7 @@ MARKS = {"ok": "✓", "warn": "!", "error": "✗"}
 ASCII = str.maketrans({"✓": "+", "✗": "x"})
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument(
         "config", metavar="CONFIG", nargs="?", help="JSON config; without it only the machine is checked"
@@ -17,7 +18,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print one JSON object instead")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print the findings. Returns 1 when one is an error, else 0."""
     from robovlms_mobile.doctor import diagnose
 

@@ -1,11 +1,16 @@
 """`robovlms-mobile export RUN --to DIR`: adapters for PEFT, or a base model with the adapters merged in."""
 
+import argparse
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robovlms_mobile.adapters.export import Export
 
 HELP = "write a run's adapters to a folder, for PEFT or merged into the base model"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("run_folder", metavar="RUN", help="a run's folder, or an adapter folder")
     parser.add_argument("--to", required=True, metavar="DIR", help="folder to write; absent or empty")
@@ -17,7 +22,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print what was written. Raises CheckpointError or ModelError when nothing was."""
     from robovlms_mobile.adapters.export import export
 
@@ -34,7 +39,7 @@ def run(args):
     return 0
 
 
-def format_export(done):
+def format_export(done: "Export") -> str:
     """Return the export as text, a line a fact."""
     kind = "base model with adapters merged in" if done.merged else "adapters for PEFT"
     lines = [f"written     {done.to} ({kind}, {done.dtype}, {done.bytes / 1e6:.1f} MB)"]

@@ -1,17 +1,22 @@
 """`robovlms-mobile summary FOLDER`: what the newest run in a folder achieved, and where it left things."""
 
+import argparse
 import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from robovlms_mobile.runs import RunSummary
 
 HELP = "show what a run achieved and where its adapters and curves are"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", nargs="?", default="runs/checkpoints", help="a run's folder, or one above it")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Print the summary of the newest run. Raises CheckpointError when there is none."""
     from robovlms_mobile.runs import summarise
 
@@ -20,7 +25,7 @@ def run(args):
     return 0
 
 
-def format_summary(summary):
+def format_summary(summary: "RunSummary") -> str:
     """Return the summary as text, a line a fact."""
     lines = [f"run         {summary.folder}", f"epochs      {summary.epochs}"]
     for name in ("train_loss", "val_loss"):

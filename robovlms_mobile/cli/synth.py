@@ -7,7 +7,7 @@ import time
 HELP = "write synthetic episodes as the robot's collector does"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="DIR", help="folder to write into; made if absent")
     parser.add_argument("--episodes", type=int, default=24, metavar="N", help="how many (default 24)")
@@ -31,7 +31,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Write the episodes and say how many. Returns 0."""
     from tqdm import tqdm
 

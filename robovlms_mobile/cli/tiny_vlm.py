@@ -1,11 +1,12 @@
 """`robovlms-mobile tiny-vlm`: a tiny random Kosmos-2 with its processor."""
 
+import argparse
 import json
 
 HELP = "make a tiny random Kosmos-2 with its processor, to try a config without the real model"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("folder", metavar="DIR", help="folder to make")
     parser.add_argument("--seed", type=int, default=0, help="of the random weights (default 0)")
@@ -13,7 +14,7 @@ def configure(parser):
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Make the folder and say what is in it. Returns 0."""
     from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
 

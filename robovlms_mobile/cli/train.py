@@ -5,7 +5,7 @@ import argparse
 HELP = "train: run the checkout's own main.py with the plugin in place"
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
     parser.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
     parser.add_argument("--verbose", action="store_true", help="show all that upstream and Lightning print")

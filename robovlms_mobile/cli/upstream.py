@@ -1,5 +1,6 @@
 """`robovlms-mobile upstream`: the RoboVLMs checkout's state, and the actions that change it."""
 
+import argparse
 import dataclasses
 import json
 
@@ -12,7 +13,7 @@ ACTIONS = {
 }
 
 
-def configure(parser):
+def configure(parser: argparse.ArgumentParser) -> None:
     """Add the four actions and their flags."""
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, text in ACTIONS.items():
@@ -23,7 +24,7 @@ def configure(parser):
             action.add_argument("--source", metavar="URL-or-git-dir", help="where to take it from")
 
 
-def run(args):
+def run(args: argparse.Namespace) -> int:
     """Run one action and print the state afterwards. Exit 0: pristine, patched, or the action was done."""
     from robovlms_mobile import checkout
     from robovlms_mobile.errors import CheckoutError

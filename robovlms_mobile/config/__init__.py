@@ -1,7 +1,12 @@
 """The JSON config: load it as upstream does, say everything that is wrong with it at once. Nothing heavy."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from robovlms_mobile.config.keys import MOBILE_KEYS as MOBILE_KEYS
+    from robovlms_mobile.config.lint import lint as lint
+    from robovlms_mobile.config.load import load_config as load_config
 
 HOME = {  # name → the module it is in, imported when it is asked for: a run loads a config and lints none
     "MOBILE_KEYS": "keys",

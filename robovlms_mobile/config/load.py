@@ -14,7 +14,7 @@ HINTS = (  # what stands where the parser stopped → what people meant
 )
 
 
-def load_config(path):
+def load_config(path: str | Path) -> dict:
     """Read a config, its `parent` (relative to the working directory, as upstream does) under it, and so on.
 
     Args:

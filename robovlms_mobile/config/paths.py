@@ -1,6 +1,7 @@
 """Rules for the paths of a config: the base model's three, and what a run continues from."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from robovlms_mobile.config.access import as_json, lookup
@@ -15,7 +16,7 @@ MODEL_PATH, TOKENIZER, VLM = MODEL = (
 HUB = re.compile(r"(?:https?://huggingface\.co/)?([\w-][\w.-]*/[\w][\w.-]*?)(?:\.git)?/?")
 
 
-def lint_paths(config, root=None):
+def lint_paths(config: dict, root: str | Path | None = None) -> Iterator[Finding]:
     """Yield the findings about a config's paths, each path named once.
 
     Args:

@@ -3,6 +3,7 @@
 import functools
 import logging
 import warnings
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -98,7 +99,7 @@ class MobileVLAH5Dataset(Dataset):
             return self.image_fn(images)
         return torch.from_numpy(np.stack([self.transform.resize(image) for image in images]))
 
-    def collater(self, samples):
+    def collater(self, samples: list[dict]) -> Batch:
         """Return upstream's batch of B samples: its keys, shapes and spelling (`action_chunck`, `chunck_mask`)."""
         end_with_parent()
         raw_text = [sample["raw_text"] for sample in samples]
@@ -118,7 +119,7 @@ class MobileVLAH5Dataset(Dataset):
         return Batch(batch)
 
     @property
-    def content(self):
+    def content(self) -> dict[str, str | None]:
         """File name → digest of each episode; None where no frame store knows it."""
         known = self.store.entries if self.store is not None else {}
         return {each.name: known[each.name].digest if each.name in known else None for each in self.episodes}
@@ -127,7 +128,7 @@ class MobileVLAH5Dataset(Dataset):
     def _folder(self):
         return frames_folder(self.transform.options) if self.transform else None
 
-    def copy_split(self, folder):
+    def copy_split(self, folder: str | Path) -> None:
         """Copy the manifest of the split into a run's folder as split.json."""
         copy_beside(self.block, folder, self._folder)
 

@@ -1,7 +1,9 @@
 """Checks of the RoboVLMs checkout and of what is registered into it."""
 
+from collections.abc import Iterator
 from importlib.metadata import entry_points
 
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
 
 LEVELS = {"pristine": "ok", "patched": "ok", "absent": "error", "partly patched": "error"}  # any other state: warn
@@ -16,7 +18,7 @@ GROUPS = (
 )
 
 
-def checkout(subject):
+def checkout(subject: Subject) -> Iterator[Finding]:
     """Yield the checkout's state, with its next command where it needs one."""
     from robovlms_mobile.checkout import checkout_status
 
@@ -25,7 +27,7 @@ def checkout(subject):
     yield Finding(level, f"{status.state}: {status.message}", str(status.root), "" if level == "ok" else status.next)
 
 
-def plugin(subject):
+def plugin(subject: Subject) -> Iterator[Finding]:
     """Yield whether the plugin is registered in all groups, and every other package's entry that does not load."""
     missing, others = [], 0
     for group in GROUPS:

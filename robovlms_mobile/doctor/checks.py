@@ -1,9 +1,12 @@
 """Which checks run, in which order, and that one that fails does not stop the others. No check's own knowledge."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from robovlms_mobile.config import load_config
 from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, recorded
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, MobileError
 from robovlms_mobile.findings import Finding
 
@@ -25,22 +28,8 @@ RUN = (
     ("Base model", (("base model", model.files),)),
     ("Output", (("output folders", output.folders), ("room for checkpoints", output.room))),
 )
+Check = Callable[[Subject], Iterator[Finding]]
 INSTALL = {"PIL": "pillow", "git": "gitpython"}  # import name → distribution, where they differ
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What is looked at.
-
-    Args:
-        root: the checkout's folder, or None for where it is looked for by default.
-        config: a loaded config, or None where only the machine is looked at.
-        config_path: the file it came from.
-    """
-
-    root: str | None = None
-    config: dict | None = None
-    config_path: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,10 +37,10 @@ class Section:
     """The findings of one group of checks. Args: title (str), findings (tuple[Finding, ...])."""
 
     title: str
-    findings: tuple
+    findings: tuple[Finding, ...]
 
 
-def diagnose(config_path=None, root=None):
+def diagnose(config_path: str | Path | None = None, root: str | None = None) -> list[Section]:
     """Run every check.
 
     Args:
@@ -77,7 +66,7 @@ def _section(title, checks, subject):
     return Section(title, tuple(finding for name, check in checks for finding in run_check(name, check, subject)))
 
 
-def run_check(name, check, subject):
+def run_check(name: str, check: Check, subject: Subject) -> list[Finding]:
     """Return a check's findings, list[Finding]; if it fails, those it made before and one that names it."""
     findings = []
     try:

@@ -1,14 +1,16 @@
 """Checks of the config itself: the lint, and the packages its options need."""
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 from robovlms_mobile.config import lint
 from robovlms_mobile.config.access import section
 from robovlms_mobile.doctor.machine import has_cuda
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
 
 
-def content(subject):
+def content(subject: Subject) -> Iterator[Finding]:
     """Yield what is wrong with the config, or that nothing is."""
     findings = lint(subject.config, cuda=has_cuda())
     yield from findings
@@ -16,7 +18,7 @@ def content(subject):
         yield Finding("ok", "every key is there and means something", subject.config_path)
 
 
-def needed_packages(subject):
+def needed_packages(subject: Subject) -> Iterator[Finding]:
     """Yield the packages that the config's logger and strategy need and that are missing."""
     trainer = section(subject.config, "trainer")
     loggers = trainer.get("logger")

@@ -2,14 +2,16 @@
 
 import platform
 import sys
+from collections.abc import Iterator
 
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
 
 OLDEST, NEWEST = (3, 10), (3, 12)
 GIB = 2**30
 
 
-def python(subject):
+def python(subject: Subject) -> Iterator[Finding]:
     """Yield whether this Python is one the package runs on."""
     version, seen = platform.python_version(), sys.version_info[:2]
     supported = f"{OLDEST[0]}.{OLDEST[1]} to {NEWEST[0]}.{NEWEST[1]}"
@@ -22,7 +24,7 @@ def python(subject):
         yield Finding("ok", f"Python {version}", sys.executable)
 
 
-def gpu(subject):
+def gpu(subject: Subject) -> Iterator[Finding]:
     """Yield one finding a GPU, or one that says why there is none."""
     torch = _torch()
     if torch.cuda.is_available():
@@ -41,7 +43,7 @@ def gpu(subject):
     yield Finding("warn", what, "CUDA", fix)
 
 
-def has_cuda():
+def has_cuda() -> bool | None:
     """Return whether this machine has CUDA, or None where torch cannot tell."""
     try:
         return _torch().cuda.is_available()

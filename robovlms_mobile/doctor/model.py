@@ -1,10 +1,12 @@
 """Checks of the base model's files: there, whole, and not stand-ins for a download that never happened."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 from robovlms_mobile.config.access import lookup
 from robovlms_mobile.config.paths import TOKENIZER, VLM
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
 
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
@@ -13,7 +15,7 @@ TOKENIZERS = ("tokenizer.json", "tokenizer.model", "sentencepiece.bpe.model", "v
 LFS = b"version https://git-lfs"
 
 
-def files(subject):
+def files(subject: Subject) -> Iterator[Finding]:
     """Yield the findings about the folders of the model and of its tokenizer; the lint speaks of absent ones."""
     model, tokenizer = (lookup(subject.config, key) for key in (VLM, TOKENIZER))
     before = []
@@ -26,12 +28,12 @@ def files(subject):
         yield Finding("warn", "no model folder to look at", "base model", "correct the paths in the config first")
 
 
-def in_bytes(size):
+def in_bytes(size: int) -> str:
     """Show a number of bytes, e.g. `1.4 MB`."""
     return f"{size / 1e9:.1f} GB" if size >= 10**9 else f"{size / 1e6:.1f} MB"
 
 
-def weight_files(folder):
+def weight_files(folder: Path) -> list[Path]:
     """Return the files a model folder's weights are in, whether they exist or not: list[Path]."""
     for name in INDEXES:
         if (folder / name).is_file():

@@ -9,6 +9,7 @@ from robovlms_mobile.config.access import lookup, section
 from robovlms_mobile.config.model_size import estimate
 from robovlms_mobile.config.paths import VLM
 from robovlms_mobile.doctor.model import in_bytes, weight_files
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.findings import Finding
 
@@ -17,7 +18,7 @@ LEAST = 10**9  # bytes that should always be free
 FLOAT32 = 4
 
 
-def folders(subject) -> Iterator[Finding]:
+def folders(subject: Subject) -> Iterator[Finding]:
     """Yield whether each folder can be written to; made is none of them."""
     for key in FOLDERS:
         value = subject.config.get(key)
@@ -32,7 +33,7 @@ def folders(subject) -> Iterator[Finding]:
             yield Finding("error", what, key, f"change its owner or rights, or set {key} to another folder")
 
 
-def room(subject) -> Iterator[Finding]:
+def room(subject: Subject) -> Iterator[Finding]:
     """Yield whether the disk has room for the checkpoints of a whole run, by a rough estimate."""
     value = subject.config.get("output_root")
     if not isinstance(value, str) or not value:

@@ -4,8 +4,11 @@ import base64
 import hashlib
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
 
 OURS = "robovlms-mobile"
@@ -20,7 +23,7 @@ KOSMOS = "transformers.models.kosmos2.modeling_kosmos2"
 IMPORT_TIMEOUT = 180  # seconds; a cold torch on a small board is slow
 
 
-def versions(subject):
+def versions(subject: Subject) -> Iterator[Finding]:
     """Yield every required package that is missing, too old or newer than tested, and the versions of the rest."""
     from packaging.requirements import Requirement
     from packaging.version import Version
@@ -65,7 +68,7 @@ def _judge(requirement, version):
     return None
 
 
-def torchvision(subject):
+def torchvision(subject: Subject) -> Iterator[Finding]:
     """Yield whether an installed torchvision can be imported; a missing one is fine, upstream's use of it is."""
     version = _version("torchvision")
     if version is None:
@@ -78,7 +81,7 @@ def torchvision(subject):
     yield Finding("error", f"{version} is installed and cannot be imported: {problem}", "torchvision", fix)
 
 
-def kosmos(subject):
+def kosmos(subject: Subject) -> Iterator[Finding]:
     """Yield whether transformers' Kosmos-2 is the file its wheel brought, or another was copied over it."""
     try:
         distribution = metadata.distribution("transformers")
@@ -87,7 +90,7 @@ def kosmos(subject):
     yield from kosmos_findings(distribution)
 
 
-def kosmos_findings(distribution):
+def kosmos_findings(distribution: metadata.Distribution) -> Iterator[Finding]:
     """Yield the finding about one installation of transformers, an `importlib.metadata.Distribution`."""
     suffix = f"{KOSMOS.replace('.', '/')}.py"
     file = next((each for each in distribution.files or () if each.as_posix() == suffix), None)
@@ -95,7 +98,7 @@ def kosmos_findings(distribution):
     if file is None or file.hash is None:
         yield Finding("ok", "installed without a list of checksums, so its Kosmos-2 was not compared", "transformers")
         return
-    path = file.locate()
+    path = Path(file.locate())
     if not path.is_file():
         yield Finding("error", "is missing from the installed transformers", str(path), reinstall)
     elif _hash(path, file.hash.mode) == file.hash.value:
@@ -118,7 +121,7 @@ def _overwritten(path, reinstall):
     return Finding("error", f"{what}, and it cannot be imported: {problem}", str(path), reinstall)
 
 
-def import_problem(module):
+def import_problem(module: str) -> str | None:
     """Import a module in another process. Returns the last line of its error, or None when it worked."""
     command = [sys.executable, "-c", f"import {module}"]
     try:

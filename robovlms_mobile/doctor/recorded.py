@@ -1,9 +1,11 @@
 """Checks of the episodes a config names: found, readable, one sample loaded, windows of either split."""
 
 import time
+from collections.abc import Iterator
 
 from robovlms_mobile.config.access import as_json, blocks
 from robovlms_mobile.data.names import MOBILE_DATASET
+from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.findings import Finding
 
@@ -11,7 +13,7 @@ SIZES = ("window_size", "fwd_pred_next_n")
 NAMED = 10  # bad files named one by one; more are counted
 
 
-def episodes(subject):
+def episodes(subject: Subject) -> Iterator[Finding]:
     """Yield the findings about the files of every MobileVLAH5Dataset block, each source read once."""
     config, seen, used = subject.config, {}, {True: set(), False: set()}
     for where, block, is_training in blocks(config):

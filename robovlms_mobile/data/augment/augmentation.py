@@ -7,6 +7,7 @@ number of workers nor an interruption changes what a run sees.
 import math
 from dataclasses import dataclass, fields
 
+import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
@@ -49,12 +50,12 @@ class Augmentation:
             raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
 
     @property
-    def active(self):
+    def active(self) -> bool:
         """True when something is switched on."""
         return bool(self.mirror or self.rgb_pad or self.crop[0] < 1 or any(self.jitter.values()))
 
     @property
-    def jitter(self):
+    def jitter(self) -> dict[str, float]:
         """Strengths by name, 0 where not given: dict."""
         given = self.color_jitter
         if not isinstance(given, dict):
@@ -62,11 +63,18 @@ class Augmentation:
         return dict.fromkeys(JITTER, 0.0) | given
 
     @property
-    def crop(self):
+    def crop(self) -> tuple[float, float]:
         """(smallest, largest) part of a side that a crop keeps."""
         return tuple(self.random_crop) if isinstance(self.random_crop, list | tuple) else (self.random_crop, 1.0)
 
-    def apply(self, frames, actions, instruction, generator, scenario=None):
+    def apply(
+        self,
+        frames: torch.Tensor,
+        actions: np.ndarray,
+        instruction: str,
+        generator: torch.Generator,
+        scenario: str | None = None,
+    ) -> tuple[torch.Tensor, np.ndarray, str]:
         """Return one variant of a window.
 
         Args:
@@ -100,7 +108,9 @@ class Augmentation:
 AUGMENT_KEYS = tuple(field.name for field in fields(Augmentation))
 
 
-def augmentation_sheet(frames, augmentation, seed=0, columns=4, rows=3, gap=4):
+def augmentation_sheet(
+    frames: torch.Tensor, augmentation: Augmentation, seed: int = 0, columns: int = 4, rows: int = 3, gap: int = 4
+) -> np.ndarray:
     """Draw what an augmentation does: the first frame of a window as it is, and its variants after it.
 
     Args:

@@ -1,6 +1,7 @@
 """Mirror what an episode says and does: left and right in an instruction, the sideways dims of actions. No pixels."""
 
 import re
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -26,7 +27,7 @@ IN_DOUBT = re.compile(
 )
 
 
-def mirror_instruction(text, scenario=None):
+def mirror_instruction(text: str, scenario: str | None = None) -> str | None:
     """Swap left and right in an instruction, in English and Korean alike, both where both are there.
 
     Args:
@@ -45,7 +46,7 @@ def mirror_instruction(text, scenario=None):
     return None if has_side and not english + korean else mirrored
 
 
-def not_mirrored(instructions):
+def not_mirrored(instructions: Iterable[tuple[str, str | None]]) -> list[str]:
     """Return what `mirror` leaves alone, to be said once: sorted list of the texts that cannot be mirrored.
 
     Args:
@@ -54,7 +55,7 @@ def not_mirrored(instructions):
     return sorted({text for text, scenario in set(instructions) if mirror_instruction(text, scenario) is None})
 
 
-def mirror_actions(actions):
+def mirror_actions(actions: np.ndarray) -> np.ndarray:
     """Negate the dims that point sideways. actions: (T, 3) m/s, m/s, rad/s as in ACTION_DIMS → a new array."""
     signs = [-1 if dim in MIRRORED_DIMS else 1 for dim in ACTION_DIMS]
     return actions * np.array(signs, actions.dtype) + np.array(0, actions.dtype)  # + 0: no negative zeros
