@@ -7,6 +7,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from types import ModuleType
 
 from robovlms_mobile.errors import RegistrationError
 
@@ -26,7 +27,7 @@ class Registration:
     package: str
 
 
-def register_group(module):
+def register_group(module: ModuleType) -> tuple[Registration, ...]:
     """Set every entry point of the group `module.__name__` as an attribute of `module`.
 
     Setting the same class again does nothing. A subclass replaces its base silently; replacing anything else
@@ -45,7 +46,7 @@ def register_group(module):
     return registered(module.__name__)
 
 
-def registered(group=None):
+def registered(group: str | None = None) -> tuple[Registration, ...]:
     """Return what has been set so far, of one group or of all: tuple[Registration, ...]."""
     return tuple(item for item in _done.values() if group in (None, item.group))
 

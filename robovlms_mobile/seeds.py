@@ -2,22 +2,26 @@
 
 import hashlib
 import random
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Generator
 
 
-def seed_of(*place):
+def seed_of(*place: object) -> int:
     """Return an int in [0, 2**63) for any values with a repr of their own, e.g. (seed, epoch, index)."""
     digest = hashlib.blake2b("/".join(map(str, place)).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 
-def generator_of(*place):
+def generator_of(*place: object) -> "Generator":
     """Return a torch.Generator seeded with `seed_of(*place)`."""
     import torch
 
     return torch.Generator().manual_seed(seed_of(*place))
 
 
-def seed_everything(*place):
+def seed_everything(*place: object) -> None:
     """Seed Python's, numpy's and torch's global generators, those of all GPUs too, with `seed_of(*place)`."""
     import numpy as np
     import torch

@@ -1,10 +1,13 @@
 """All figures of a report, each in both themes, as PNG bytes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.figures import changes, compass, errors, stacked, top_down
+from robovlms_mobile.report.records import Record
 from robovlms_mobile.report.themes import COLOURS, THEMES, to_png
 from robovlms_mobile.report.trajectories import integrate
 
@@ -34,13 +37,13 @@ class Drawings:
     tracks: dict
     shades: dict
 
-    def files(self):
+    def files(self) -> dict[str, bytes]:
         """Return file name → PNG bytes, the light ones."""
         paths = {f"paths_{_plain(scenario)}.png": drawing.light for scenario, drawing in self.tracks.items()}
         return {f"{name}.png": drawing.light for name, drawing in self.figures.items()} | paths
 
 
-def draw(facts, records, progress=None):
+def draw(facts: Facts, records: list[Record], progress: Callable[[int, int], object] | None = None) -> Drawings:
     """Draw everything that `facts` and the records give.
 
     Args:

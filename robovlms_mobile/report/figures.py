@@ -3,15 +3,22 @@
 Nothing that comes out of a file is drawn as text: fonts may lack its letters. The page says those things.
 """
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, STOP
-from robovlms_mobile.report.themes import COLOURS, LINES, new_figure, plain_axes
+from robovlms_mobile.report.baselines import Baseline
+from robovlms_mobile.report.themes import COLOURS, LINES, Theme, new_figure, plain_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 WIDE = (6.2, 3.7)  # inches: about the width of a phone's text, so that letters stay readable there
 
 
-def compass(counts, theme):
+def compass(counts: Sequence[int], theme: Theme) -> "Figure":
     """Draw the nine directions as petals whose area is their share, forward up; stop is the disc below left."""
     from matplotlib.patches import Circle, Wedge
 
@@ -40,7 +47,7 @@ def compass(counts, theme):
     return figure
 
 
-def stacked(by_frame, theme):
+def stacked(by_frame: Sequence[Sequence[int]], theme: Theme) -> "Figure":
     """Draw the share of each direction at every frame number. by_frame: (T, 9) counts."""
     counts = np.asarray(by_frame, float)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -57,7 +64,7 @@ def stacked(by_frame, theme):
     return figure
 
 
-def changes(rates, theme):
+def changes(rates: Sequence[float | None], theme: Theme) -> "Figure":
     """Draw the share of episodes that change their action at every frame number; None is left out."""
     known = [(t, rate) for t, rate in enumerate(rates) if rate is not None]
     figure = new_figure(theme, WIDE)
@@ -69,7 +76,7 @@ def changes(rates, theme):
     return figure
 
 
-def errors(baselines, theme):
+def errors(baselines: Sequence[Baseline], theme: Theme) -> "Figure":
     """Draw the baselines' error by frame number, m/s."""
     figure = new_figure(theme, WIDE)
     axes = plain_axes(figure, theme)
@@ -84,7 +91,12 @@ def errors(baselines, theme):
     return figure
 
 
-def top_down(tracks, colours, limits, theme):
+def top_down(
+    tracks: Sequence[np.ndarray],
+    colours: Sequence[str],
+    limits: tuple[tuple[float, float], tuple[float, float]],
+    theme: Theme,
+) -> "Figure":
     """Draw paths from above: forward is up, left is left.
 
     Args:

@@ -2,18 +2,21 @@
 
 import base64
 
+import numpy as np
+
 from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.data.split.near_duplicates import NEAR
+from robovlms_mobile.report.drawings import Drawings
 from robovlms_mobile.report.duplicates import NEAR_IF_SAME
 from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.needs import spoken
-from robovlms_mobile.report.pictures import jpeg, side_by_side
+from robovlms_mobile.report.pictures import Pictures, jpeg, side_by_side
 from robovlms_mobile.report.records import UNKNOWN
 from robovlms_mobile.report.sides import Sides
 from robovlms_mobile.report.themes import COLOURS, THEMES
 
 
-def render(facts, drawings, photos):
+def render(facts: Facts, drawings: Drawings, photos: Pictures) -> str:
     """Return the page as a string: no reference to another file or host, and no script."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -89,7 +92,7 @@ def png_uri(content: bytes) -> str:
     return "data:image/png;base64," + base64.b64encode(content).decode()
 
 
-def jpeg_uri(image):
+def jpeg_uri(image: np.ndarray) -> str:
     """(height, width, 3) uint8 → data URI of a JPEG."""
     return "data:image/jpeg;base64," + base64.b64encode(jpeg(image)).decode()
 

@@ -1,12 +1,16 @@
 """The report's photographs: the contact sheet, the two colour orders, the near-duplicates."""
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from robovlms_mobile.errors import DataError
+from robovlms_mobile.report.facts import Facts
+from robovlms_mobile.report.looks import Looks
+from robovlms_mobile.report.records import Record
 
 SHEET = 24  # episodes
 PAIRS = 12
@@ -37,7 +41,7 @@ class Pictures:
     pairs: tuple
     augmented: np.ndarray | None
 
-    def files(self):
+    def files(self) -> dict[str, bytes]:
         """Return file name → PNG bytes."""
         found = {}
         if self.sheet:
@@ -51,7 +55,7 @@ class Pictures:
         return found
 
 
-def pictures(facts, records, looks):
+def pictures(facts: Facts, records: list[Record], looks: Looks) -> Pictures:
     """Return the `Pictures`; episodes whose pixels do not decode are left out, as `facts.undecodable` says."""
     sheet = tuple(filter(None, (_strip(record, looks) for record in sample(records))))
     by_name = {record.name: record for record in records}
@@ -65,7 +69,7 @@ def pictures(facts, records, looks):
     )
 
 
-def sample(records, count=SHEET):
+def sample(records: list[Record], count: int = SHEET) -> list[Record]:
     """Choose up to `count` records: every scenario in turn, and evenly through each one's recordings."""
     groups = {}
     for record in records:
@@ -79,14 +83,14 @@ def sample(records, count=SHEET):
     return chosen
 
 
-def jpeg(image):
+def jpeg(image: np.ndarray) -> bytes:
     """Return (height, width, 3) uint8 as JPEG bytes."""
     content = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(content, "JPEG", quality=86)
     return content.getvalue()
 
 
-def side_by_side(frames):
+def side_by_side(frames: Sequence[np.ndarray]) -> np.ndarray:
     """Join frames of one height, with a gap: list of (height, width, 3) → (height, sum, 3) uint8, white between."""
     gap = np.full((frames[0].shape[0], GAP, 3), 255, np.uint8)
     return np.concatenate([part for frame in frames for part in (frame, gap)][:-1], axis=1)

@@ -2,8 +2,13 @@
 
 import io
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from robovlms_mobile.errors import MobileError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 COLOURS = ("#3f83c8", "#4fb08f", "#2b7d68", "#7466d6", "#9161bb", "#bd83cc", "#dc6a3c", "#e3a93f", "#98a2ae")
 LINES = ("#98a2ae", "#3f83c8", "#7466d6", "#dc6a3c")
@@ -26,7 +31,7 @@ THEMES = (
 )
 
 
-def new_figure(theme, size):
+def new_figure(theme: Theme, size: tuple[float, float]) -> "Figure":
     """Return an empty matplotlib Figure of `size` inches on the theme's paper.
 
     Raises:
@@ -41,7 +46,7 @@ def new_figure(theme, size):
     return figure
 
 
-def plain_axes(figure, theme):
+def plain_axes(figure: "Figure", theme: Theme) -> "Axes":
     """Return one axes in the theme's colours, without a frame."""
     axes = figure.add_subplot(facecolor=theme.paper)
     for spine in axes.spines.values():
@@ -53,14 +58,14 @@ def plain_axes(figure, theme):
     return axes
 
 
-def to_png(figure, dpi=130):
+def to_png(figure: "Figure", dpi: int = 130) -> bytes:
     """Return a figure as PNG bytes."""
     content = io.BytesIO()
     figure.savefig(content, format="png", dpi=dpi, facecolor=figure.get_facecolor())
     return content.getvalue()
 
 
-def require_plots():
+def require_plots() -> None:
     """Raise MobileError, with the command to run, where matplotlib or jinja2 is missing."""
     for name in ("matplotlib", "jinja2"):
         try:

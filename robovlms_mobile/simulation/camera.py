@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from robovlms_mobile.simulation.world import Box
+from robovlms_mobile.simulation.world import Box, Cup
 
 EYE = 0.34  # metres above the floor
 PITCH = np.radians(-9.0)  # looking slightly down
@@ -35,7 +35,7 @@ class Camera:
         )  # (H, W, 3), one unit along the optical axis
         self.grain = _grain(world.look.texture_seed)
 
-    def see(self, x, y):
+    def see(self, x: float, y: float) -> np.ndarray:
         """Return what the camera sees from (x, y): (H, W, 3) float32 in 0..1."""
         eye = np.array([x, y, EYE], np.float32)
         colour, depth = _room(self.world, eye, self.rays, self.grain)
@@ -48,7 +48,7 @@ class Camera:
         colour *= np.float32(look.brightness) * np.asarray(look.tint, np.float32)
         return np.clip(colour, 0, 1, out=colour)
 
-    def window_of(self, thing, eye):
+    def window_of(self, thing: Box | Cup, eye: np.ndarray) -> tuple[slice, slice] | None:
         """The part of the image a thing can be in: slices of rows and columns, or None when it is out of sight."""
         corners = np.array(
             [

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from robovlms_mobile.simulation.world import World
+
 SPEED = 1.15  # m/s, what every key commands per axis
 STEP = 0.13  # metres a key moves the robot per axis: a pulse, then a pause of about a second
 KEYS = {  # (linear_x forward, linear_y left)
@@ -23,7 +25,7 @@ REACH = 0.48  # metres before the cup at which it stops
 DEADBAND = 0.6 * STEP  # a sideways error smaller than this is let be
 
 
-def choose_key(world, pose):
+def choose_key(world: World, pose: tuple[float, float, float]) -> str:
     """Return the key a careful driver presses in `pose` (x, y, yaw): the same for the same world and pose."""
     boxes = [span for span in (_span(box, pose) for box in world.boxes) if span["back"] > -PASSED]
     close = [span for span in boxes if span["front"] < REACT]
@@ -32,7 +34,9 @@ def choose_key(world, pose):
     return "w" if boxes else _go_to(*_seen_from(pose, world.cup.x, world.cup.y))
 
 
-def move(pose, key, slip=(1.0, 1.0)):
+def move(
+    pose: tuple[float, float, float], key: str, slip: tuple[float, float] | np.ndarray = (1.0, 1.0)
+) -> tuple[float, float, float]:
     """Return the pose after one key: the robot's own axes, its heading kept, each axis scaled by its wheel slip."""
     x, y, yaw = pose
     forward, left = np.array(KEYS[key]) * STEP * np.asarray(slip)
@@ -43,7 +47,7 @@ def move(pose, key, slip=(1.0, 1.0)):
     )
 
 
-def command(key):
+def command(key: str) -> np.ndarray:
     """Return the recorded action of a key: (3,) float32, linear_x, linear_y, angular_z; each 0 or ±SPEED."""
     return np.array([*KEYS[key], 0], np.float32) * np.float32(SPEED)
 

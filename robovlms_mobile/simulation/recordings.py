@@ -1,6 +1,7 @@
 """Write synthetic episodes as the robot's collector does. numpy and h5py; never torch."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -52,7 +53,14 @@ class Recording:
     world: World
 
 
-def simulate_episode(index=0, seed=0, size=(1280, 720), frames=18, date="20251114", instructions="some"):
+def simulate_episode(
+    index: int = 0,
+    seed: int = 0,
+    size: tuple[int, int] = (1280, 720),
+    frames: int = 18,
+    date: str = "20251114",
+    instructions: str = "some",
+) -> Recording:
     """Drive and film one episode: the same for the same arguments, whatever else is simulated.
 
     Args:
@@ -93,18 +101,18 @@ def simulate_episode(index=0, seed=0, size=(1280, 720), frames=18, date="2025111
 
 
 def write_episodes(
-    folder,
-    episodes=24,
-    seed=0,
-    size=(1280, 720),
-    frames=18,
-    layout="current",
-    date="20251114",
-    instructions="some",
-    overwrite=False,
-    workers=None,
-    progress=None,
-):
+    folder: str | Path,
+    episodes: int = 24,
+    seed: int = 0,
+    size: tuple[int, int] = (1280, 720),
+    frames: int = 18,
+    layout: str = "current",
+    date: str = "20251114",
+    instructions: str = "some",
+    overwrite: bool = False,
+    workers: int | None = None,
+    progress: Callable[[Path], object] | None = None,
+) -> list[Path]:
     """Write a series of episodes into `folder`. Files appear whole or not at all.
 
     Args:
@@ -142,12 +150,12 @@ def write_episodes(
     return paths
 
 
-def episode_names(episodes=24, seed=0, date="20251114"):
+def episode_names(episodes: int = 24, seed: int = 0, date: str = "20251114") -> list[str]:
     """Return the names `write_episodes` gives, without suffix and without drawing anything: list[str]."""
     return [_name(*_plan(index, date, _generator(seed, index))) for index in range(episodes)]
 
 
-def write_recording(path, recording, layout="current"):
+def write_recording(path: str | Path, recording: Recording, layout: str = "current") -> Path:
     """Write one recording under a temporary name, then rename it."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")

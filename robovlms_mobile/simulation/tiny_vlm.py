@@ -51,7 +51,7 @@ SENTENCES = (  # the tokenizer's words; anything else is spelled out in letters 
 )
 
 
-def make_tiny_vlm(folder, seed=0, overwrite=False):
+def make_tiny_vlm(folder: str | Path, seed: int = 0, overwrite: bool = False) -> Path:
     """Write a Kosmos-2 of about 0.3 million random weights: config, safetensors, tokenizer, image processor.
 
     Loads with `AutoProcessor` and `AutoModelForVision2Seq` (transformers 4) or `AutoModelForImageTextToText` (5).

@@ -33,17 +33,17 @@ class Box:
     colour: tuple
 
     @property
-    def half(self):
+    def half(self) -> tuple[float, float]:
         """Half its size along x and y."""
         return self.length / 2, self.width / 2
 
     @property
-    def low(self):
+    def low(self) -> np.ndarray:
         """Corner with the smallest coordinates: (3,)."""
         return np.array([self.x - self.length / 2, self.y - self.width / 2, 0.0])
 
     @property
-    def high(self):
+    def high(self) -> np.ndarray:
         """Corner with the largest coordinates: (3,)."""
         return np.array([self.x + self.length / 2, self.y + self.width / 2, self.height])
 
@@ -59,7 +59,7 @@ class Cup:
     height: float = 0.19
 
     @property
-    def half(self):
+    def half(self) -> tuple[float, float]:
         """Half its size along x and y."""
         return self.radius, self.radius
 
@@ -92,12 +92,12 @@ class World:
     start: tuple
 
     @property
-    def side(self):
+    def side(self) -> int:
         """+1 to pass the boxes on the left, -1 on the right."""
         return 1 if self.scenario.endswith("left") else -1
 
 
-def sample_world(scenario, rng):
+def sample_world(scenario: str, rng: np.random.Generator) -> World:
     """Draw a world for one of SCENARIOS; all that is not the scenario's comes from the generator.
 
     hori: the box lies across, two stand side by side. vert: the box lies along, two stand one behind the other.
