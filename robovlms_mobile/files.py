@@ -21,8 +21,10 @@ NO_FOLDER_FLUSH = {errno.EINVAL, errno.EACCES, errno.EPERM, errno.EBADF, errno.E
 
 
 @contextmanager
-def replace_file(path: str | Path) -> Iterator[Path]:
+def replace_file(path: str | Path, mode: int | None = None) -> Iterator[Path]:
     """Yield the path of an empty temporary file that takes the place of `path` when the block ends well.
+
+    `mode`: who may do what with it (st_mode of an earlier file), instead of what the umask says.
 
     Raises:
         OSError: it cannot be written; what stood at `path` still does.
@@ -31,7 +33,7 @@ def replace_file(path: str | Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _part_of(path)
     temporary.touch(exist_ok=False)
-    mode = temporary.stat().st_mode
+    mode = temporary.stat().st_mode if mode is None else mode
     try:
         yield temporary
         _open_to(mode, temporary)
@@ -126,7 +128,7 @@ def _open_to(mode, file):
     """Let those read and write `file` who may by the umask: safetensors leaves its files to their owner alone."""
     if stat.S_IMODE(file.stat().st_mode) != stat.S_IMODE(mode) and file.is_file():
         with suppress(PermissionError):  # a link to another user's file, or a file system without modes
-            file.chmod(mode)
+            file.chmod(stat.S_IMODE(mode))
 
 
 def _put(temporary, path):

@@ -1,23 +1,18 @@
-"""The RoboVLMs checkout: find it, pin it, fetch it, patch it. Only this package knows upstream's paths.
+"""The RoboVLMs checkout: find it, fetch it, say how it stands, patch it. No torch, no import of `robovlms` itself.
 
-Everything here reads `patches/series.json` for what is expected: upstream's URL, the pinned commit, and the files
-that the patches change. No torch, no import of `robovlms` itself. What needs git is imported when it is asked for:
-a run only wants to know where the checkout is.
+`patches/series.json` says what is expected. A module loads when it is asked for: a run only looks for the folder.
 """
 
 import importlib
 from typing import Any
 
 HOME = {
-    "Patch": "series",
-    "PatchState": "tree",
     "Series": "series",
-    "Status": "working_copy",
     "checkout_status": "working_copy",
     "fetch": "fetching",
-    "find_checkout": "working_copy",
+    "find_checkout": "location",
     "patch": "patching",
-    "require_checkout": "working_copy",
+    "require_checkout": "location",
     "unpatch": "patching",
 }
 

@@ -3,29 +3,20 @@
 import dataclasses
 import os
 import shutil
-import signal
-import subprocess
 import tempfile
 from pathlib import Path
 
-from robovlms_mobile.checkout.gitio import reason
+from robovlms_mobile.checkout.gitio import git_bytes, git_text
+from robovlms_mobile.checkout.location import candidates, find_checkout
 from robovlms_mobile.checkout.series import Series
-from robovlms_mobile.checkout.working_copy import candidates, checkout_status, find_checkout
+from robovlms_mobile.checkout.working_copy import Status, checkout_status
 from robovlms_mobile.errors import CheckoutError
 
 REACH_SECONDS = 60  # to answer at all
 FETCH_SECONDS = 900  # to hand over everything
-# fail instead of asking; English messages, for `reason`
-QUIET = {
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "true",
-    "GCM_INTERACTIVE": "never",
-    "SSH_ASKPASS_REQUIRE": "never",
-    "LC_ALL": "C",
-}
 
 
-def fetch(root=None, source=None, *, series=None):
+def fetch(root: str | Path | None = None, source: str | Path | None = None, *, series: Series | None = None) -> Status:
     """Bring upstream, at the pinned commit, to `root` (default: ROBOVLMS_ROOT, else ./RoboVLMs).
 
     Where that folder is a submodule of the repository around it, the submodule is filled, from the address that
@@ -46,11 +37,11 @@ def fetch(root=None, source=None, *, series=None):
         return _already_there(root, series)
     target = candidates(root)[0]
     _require_empty(target)
-    source = _absolute(source)
+    source = _absolute(source) if source else None
     module = _submodule(target)
     address = source or (module and _module_address(target.parent, module)) or series.upstream
     if not address.startswith("."):  # only git itself resolves a submodule's relative address
-        _git(["ls-remote", "--quiet", "--", address, "HEAD"], target, address, seconds=REACH_SECONDS)
+        _git(".", target, address, "ls-remote", "--quiet", "--", address, "HEAD", seconds=REACH_SECONDS)
     if module:
         _fill_submodule(target, module, source, address)
     else:
@@ -79,9 +70,9 @@ def _require_empty(target):
         )
 
 
-def _absolute(source):
-    local = Path(source).expanduser() if source else None
-    return str(local.absolute()) if local and local.exists() else source
+def _absolute(source: str | Path) -> str:
+    local = Path(source).expanduser()
+    return str(local.absolute() if local.exists() else source)
 
 
 def _submodule(target):
@@ -89,12 +80,10 @@ def _submodule(target):
     parent = target.parent
     if not ((parent / ".gitmodules").is_file() and (parent / ".git").exists()):
         return None
-    if not _ask(parent, ["ls-files", "--stage", "--", target.name]).startswith("160000 "):
+    if not _ask(parent, "ls-files", "--stage", "--", target.name).startswith("160000 "):
         return None
-    for line in _ask(
-        parent, ["config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$"]
-    ).splitlines():
-        key, path = line.split(" ", 1)
+    paths = _ask(parent, "config", "--file", ".gitmodules", "--get-regexp", r"^submodule\..*\.path$")
+    for key, path in (line.split(" ", 1) for line in paths.splitlines()):
         if path == target.name:
             return key.removeprefix("submodule.").removesuffix(".path")
     return None
@@ -102,13 +91,15 @@ def _submodule(target):
 
 def _module_address(parent, module):
     key = f"submodule.{module}.url"
-    return _ask(parent, ["config", key]) or _ask(parent, ["config", "--file", ".gitmodules", key])
+    return _ask(parent, "config", key) or _ask(parent, "config", "--file", ".gitmodules", key)
 
 
-def _ask(folder, args):
+def _ask(folder, *args):
     """Return what a local git command prints; nothing where it fails, as `git config` does for a missing key."""
-    done = subprocess.run(["git", *args], cwd=folder, capture_output=True, text=True, check=False)
-    return done.stdout.strip() if done.returncode == 0 else ""
+    try:
+        return git_text(folder, *args, what="git cannot say")
+    except CheckoutError:
+        return ""
 
 
 def _fill_submodule(target, module, source, address):
@@ -120,7 +111,7 @@ def _fill_submodule(target, module, source, address):
     # --force fills what an interrupted update left: a folder with nothing but its .git
     force = ["--force"] if target.is_dir() and any(target.iterdir()) else []
     update = [*settings, "submodule", "update", "--quiet", "--init", *force, "--", target.name]
-    _git(update, target, address, cwd=target.parent)
+    _git(target.parent, target, address, *update)
 
 
 def _clone(target, address, commit):
@@ -130,8 +121,8 @@ def _clone(target, address, commit):
     scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     try:
         copy = scratch / target.name
-        _git(["clone", "--quiet", "--no-checkout", "--", address, str(copy)], target, address)
-        _git(["checkout", "--quiet", "--detach", commit], target, address, cwd=copy)
+        _git(scratch, target, address, "clone", "--quiet", "--no-checkout", "--", address, str(copy))
+        _git(copy, target, address, "checkout", "--quiet", "--detach", commit)
         os.replace(copy, target)  # an empty folder may be there
     finally:
         shutil.rmtree(scratch)
@@ -144,36 +135,9 @@ def _fetched(root, series, address):
     return dataclasses.replace(status, message=f"fetched {series.commit[:7]} from {address}; {status.message}")
 
 
-def _git(args, target, address, *, cwd=None, seconds=FETCH_SECONDS):
-    """Run git in a session of its own, so that it cannot ask at a terminal and dies with its children when late."""
+def _git(folder, target, address, *args, seconds=FETCH_SECONDS):
     try:
-        process = subprocess.Popen(
-            ["git", *args],
-            cwd=cwd,
-            env={**os.environ, **QUIET},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise CheckoutError("git is not installed. Run: sudo apt install git") from error
-    try:
-        stderr = process.communicate(timeout=seconds)[1]
-    except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise _unreachable(target, address, f"no answer in {seconds} s") from error
-        raise
-    if process.returncode:
-        raise _unreachable(target, address, reason(stderr))
-
-
-def _unreachable(target, address, why):
-    return CheckoutError(
-        f"cannot fetch RoboVLMs from {address} into {target}: {why}. Give a copy you have: "
-        "robovlms-mobile upstream fetch --source DIR, or set ROBOVLMS_ROOT to a checkout"
-    )
+        git_bytes(folder, *args, what=f"cannot fetch RoboVLMs from {address} into {target}", seconds=seconds)
+    except CheckoutError as error:
+        way_out = "robovlms-mobile upstream fetch --source DIR, or set ROBOVLMS_ROOT to a checkout"
+        raise CheckoutError(f"{error}. Give a copy you have: {way_out}") from error

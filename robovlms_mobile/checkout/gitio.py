@@ -1,47 +1,67 @@
-"""Run git through GitPython, with its failures as CheckoutError in one line. Local commands only, no network."""
+"""Run git: it never asks, never looks above its folder, and its failures are a CheckoutError of one line."""
 
-import contextlib
 import os
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
 
 from robovlms_mobile.errors import CheckoutError
 
+# fail instead of asking; English messages, for `_reason`; a look takes no lock
+QUIET = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "true",
+    "GCM_INTERACTIVE": "never",
+    "SSH_ASKPASS_REQUIRE": "never",
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
 
-def git_in(folder):
-    """Return GitPython's command runner for `folder`: it never looks above it, writes no index, never prompts.
+
+def git_bytes(
+    folder: str | Path, *args: str, what: str, seconds: float | None = None, environ: Mapping[str, str] | None = None
+) -> bytes:
+    """Run git in `folder`, in a session of its own: it dies with its children when late. Returns what it printed.
 
     Raises:
-        CheckoutError: the program git is missing.
+        CheckoutError: "WHAT: git's reason", or that git is missing.
     """
+    ceiling = {"GIT_CEILING_DIRECTORIES": os.path.dirname(os.path.realpath(folder))}
+    env, pipe = {**os.environ, **QUIET, **ceiling, **(environ or {})}, subprocess.PIPE
     try:
-        import git
-    except ImportError as error:  # GitPython's own answer to a missing git program
-        fix = "pip install gitpython" if error.name == "git" else "sudo apt install git"
-        raise CheckoutError(f"git cannot be used ({str(error).splitlines()[0]}). Run: {fix}") from error
-    runner = git.Git(folder)
-    runner.update_environment(
-        GIT_TERMINAL_PROMPT="0",
-        GIT_OPTIONAL_LOCKS="0",
-        GIT_CEILING_DIRECTORIES=os.path.dirname(os.path.realpath(folder)),
-    )
-    return runner
-
-
-@contextlib.contextmanager
-def git_errors(what):
-    """Turn a failing git command into `CheckoutError("WHAT: git's reason")`."""
-    git_in(os.curdir)  # so that a missing git is said as such before GitPython's names are needed
-    from git.exc import GitCommandError
-
+        process = subprocess.Popen(
+            ["git", *args],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=pipe,
+            stderr=pipe,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise CheckoutError("git is not installed. Run: sudo apt install git") from error
     try:
-        yield
-    except GitCommandError as error:
-        raise CheckoutError(f"{what}: {reason(error.stderr)}") from error
+        stdout, stderr = process.communicate(timeout=seconds)
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise CheckoutError(f"{what}: no answer in {seconds} s") from error
+        raise
+    if process.returncode:
+        raise CheckoutError(f"{what}: {_reason(stderr.decode(errors='replace'))}")
+    return stdout
 
 
-def reason(stderr):
+def git_text(folder: str | Path, *args: str, what: str) -> str:
+    """Return what a git command prints, as text without the last line end. Raises as `git_bytes` does."""
+    return os.fsdecode(git_bytes(folder, *args, what=what)).removesuffix("\n")
+
+
+def _reason(stderr):
     """Return the line of git's stderr that says why it stopped, without its prefix."""
-    lines = [line.strip().strip("'") for line in str(stderr).replace("stderr: '", "").splitlines()]
-    lines = [line for line in lines if line]
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     for prefix in ("fatal: ", "error: "):
         for line in lines:
             if line.startswith(prefix):

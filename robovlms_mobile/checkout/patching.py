@@ -1,137 +1,116 @@
 """Apply and revert the patch series in a checkout: everything is checked, then each file is replaced at once."""
 
-import contextlib
 import dataclasses
 import os
-import stat
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from robovlms_mobile.checkout.gitio import git_errors, git_in
-from robovlms_mobile.checkout.series import Series
-from robovlms_mobile.checkout.tree import (
+from robovlms_mobile.checkout.gitio import git_bytes, git_text
+from robovlms_mobile.checkout.location import require_checkout
+from robovlms_mobile.checkout.series import Patch, Series
+from robovlms_mobile.checkout.working_copy import (
     APPLIED,
     LOCALLY_CHANGED,
     MISSING,
-    RECEIPT,
-    UNKNOWN,
     UPSTREAM_CHANGED,
-    patch_states,
-    read_tree,
-    temporary,
+    Status,
+    checkout_status,
+    leftovers,
 )
-from robovlms_mobile.checkout.working_copy import checkout_status, require_checkout
 from robovlms_mobile.errors import CheckoutError
+from robovlms_mobile.files import flush_folder, replace_file
 
 
-def patch(root=None, *, series=None):
+def patch(root: str | Path | None = None, *, series: Series | None = None) -> Status:
     """Apply the patches that are missing; finishes what an interrupted patch or unpatch left.
 
     Returns:
         Status: the state afterwards, its message saying what was done to each patch.
 
     Raises:
-        CheckoutError: no checkout, a file a patch needs was changed by the user or by upstream, or a patch is bad.
-            Nothing was written.
+        CheckoutError: no checkout or none of git's, a file a patch needs was changed by the user or by upstream, or a
+            patch is bad. Nothing was written.
     """
-    return _turn(root, series, reverse=False)
+    return _turn(root, series or Series.load(), MISSING, "applied", {APPLIED: "already applied"})
 
 
-def unpatch(root=None, *, series=None):
+def unpatch(root: str | Path | None = None, *, series: Series | None = None) -> Status:
     """Revert the patches that are applied, byte for byte. Returns and raises as `patch` does."""
-    return _turn(root, series, reverse=True)
+    return _turn(root, series or Series.load(), APPLIED, "reverted", {MISSING: "not applied"})
 
 
-def _turn(root, series, *, reverse):
-    series = series or Series.load()
+def _turn(root, series, turned, done, idle):
+    """Change the files of the patches that are `turned`; `done` and `idle` are the words for those and the others."""
     folder = require_checkout(root)
-    before = checkout_status(root, series=series)
-    tree = read_tree(folder, [patch.file for patch in series.patches])
-    states = patch_states(series, tree)
-    _refuse_what_is_not_ours(states, before, reverse=reverse)
-    plan = _plan(series, tree, states, reverse=reverse)
-    for leftover in tree.leftovers:
+    status = checkout_status(root, series=series)
+    blocking = {LOCALLY_CHANGED, *([UPSTREAM_CHANGED] if turned == MISSING else [])}
+    blocked = [
+        f"{each.file} ({each.state}, needed by {each.name})" for each in status.patches if each.state in blocking
+    ]
+    if blocked or status.commit is None:
+        raise CheckoutError(
+            f"nothing was written in {folder}: {', '.join(blocked) or status.message}. See: {status.next}"
+        )
+    states = [each.state for each in status.patches]
+    due = [each for each, state in zip(series.patches, states, strict=True) if state == turned]
+    plan = [(folder / each.file, _turned(folder, each, reverse=turned == APPLIED)) for each in due]
+    for leftover in leftovers(folder, series):
         leftover.unlink()
-    if tree.commit is None and plan and not reverse:
-        files = tree.receipt | {path.relative_to(folder).as_posix() for path, _ in plan}
-        _replace(folder / RECEIPT, "\n".join(sorted(files)).encode())
     for path, data in plan:
         _replace(path, data)
-    if reverse and tree.receipt:
-        _replace(folder / RECEIPT, None)
-    if tree.commit is not None and plan:
-        _refresh_index(folder)
-    return dataclasses.replace(checkout_status(root, series=series), message=_report(states, reverse=reverse))
+    if plan:  # let git look at the new files once, so that also its plumbing calls an unpatched tree clean
+        look, environ = ("status", "--porcelain", "--untracked-files=no"), {"GIT_OPTIONAL_LOCKS": "1"}
+        git_bytes(folder, *look, what=f"git cannot read {folder}", environ=environ)
+    words = {turned: done, **idle}
+    report = [f"{each.name} {words.get(each.state, f'left as it is ({each.state})')}" for each in status.patches]
+    return dataclasses.replace(checkout_status(root, series=series), message="; ".join(report))
 
 
-def _refuse_what_is_not_ours(states, status, *, reverse):
-    blocking = {LOCALLY_CHANGED, UNKNOWN} | (set() if reverse else {UPSTREAM_CHANGED})
-    blocked = [patch for patch in states if patch.state in blocking]
-    if blocked:
-        files = ", ".join(f"{patch.file} ({patch.state}, needed by {patch.name})" for patch in blocked)
-        raise CheckoutError(f"nothing was written in {status.root}: {files}. See: {status.next}")
+def _turned(folder, patch, *, reverse):
+    """Return the file's bytes after the patch (`reverse`: before it) with the line ends it has; None: no file."""
+    path, what = folder / patch.file, f"git cannot read {folder}"
+    here = path.read_bytes() if path.exists() else b""
+    old, new = contents(folder, patch)[:: -1 if reverse else 1]
+    for ends in (b"\n", b"\r\n"):
+        if here == old.replace(b"\n", ends):
+            tracked = git_text(folder, "ls-tree", "HEAD", "--", patch.file, what=what)
+            return new.replace(b"\n", ends) if tracked or not reverse else None
+    raise CheckoutError(f"nothing was written: {path} has mixed line ends. Run: git -C {folder} diff HEAD")
 
 
-def _plan(series, tree, states, *, reverse):
-    """Return [(path, new bytes, or None to remove the file)] for the patches whose turn it is."""
-    plan = []
-    for patch, state in zip(series.patches, states, strict=True):
-        if state.state != (APPLIED if reverse else MISSING):
-            continue
-        path = tree.root / patch.file
-        data = patch.rewrite(path.read_bytes() if path.exists() else b"", reverse=reverse)
-        created = reverse and tree.commit is not None and patch.file not in tree.blobs
-        plan.append((path, None if created else data))
-    return plan[::-1] if reverse else plan
+def contents(folder: Path, patch: Patch) -> tuple[bytes, bytes]:
+    """Return the file's bytes before and after `patch` as git keeps them. The index and the files stay as they are.
+
+    Raises:
+        CheckoutError: the patch does not do what series.json says, so the patch itself is bad.
+    """
+    bad = f"{patch.name} is bad, your checkout is fine"
+    with tempfile.TemporaryDirectory(prefix="robovlms-mobile-") as scratch:
+
+        def git(*args):
+            return git_bytes(folder, *args, what=bad, environ={"GIT_INDEX_FILE": os.path.join(scratch, "index")})
+
+        git("update-index", "--add", "--cacheinfo", f"100644,{patch.before},{patch.file}")
+        git("apply", "--cached", "--unidiff-zero", "--whitespace=nowarn", "--", str(patch.path))
+        after = git("rev-parse", f":{patch.file}").decode().strip()
+        if after != patch.after:
+            raise CheckoutError(
+                f"{bad}: {patch.file} would become blob {after}, series.json says {patch.after}. "
+                "Reinstall robovlms-mobile."
+            )
+        return git("cat-file", "blob", patch.before), git("cat-file", "blob", after)
 
 
 def _replace(path, data):
     """Put `data` (None: no file) at `path` in one step, keeping mode and owner of the file that was there."""
     if data is None:
         path.unlink()
-    else:
-        beside = temporary(path)
-        try:
-            with open(beside, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if path.exists():
-                _take_over(path.stat(), beside)
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
-def _take_over(original, path):
-    written = path.stat()
-    if (original.st_uid, original.st_gid) != (written.st_uid, written.st_gid):
-        with contextlib.suppress(PermissionError):  # only root can give a file away; ours it is then
-            os.chown(path, original.st_uid, original.st_gid)
-    os.chmod(path, stat.S_IMODE(original.st_mode))
-
-
-def _sync_folder(folder: Path):
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _refresh_index(folder):
-    """Let git look at the new files once, so that also its plumbing calls an unpatched tree clean."""
-    git = git_in(folder)
-    git.update_environment(GIT_OPTIONAL_LOCKS="1")
-    with git_errors(f"git cannot read {folder}"):
-        git.status("--porcelain", "--untracked-files=no")
-
-
-def _report(states, *, reverse):
-    turned, done, idle = (APPLIED, "reverted", "not applied") if reverse else (MISSING, "applied", "already applied")
-    parts = [f"{patch.name} {done if patch.state == turned else _idle(patch.state, idle)}" for patch in states]
-    return "; ".join(parts)
-
-
-def _idle(state, word):
-    return word if state in (APPLIED, MISSING) else f"left as it is ({state})"
+        flush_folder(path.parent)
+        return
+    was = path.stat() if path.exists() else None
+    with replace_file(path, mode=was and was.st_mode) as part:
+        part.write_bytes(data)
+        if was:
+            with suppress(PermissionError):  # only root can give a file away; ours it is then
+                os.chown(part, was.st_uid, was.st_gid)

@@ -1,31 +1,45 @@
-"""Find the RoboVLMs checkout and say what state it is in. Reads only: nothing here changes a file."""
+"""Say how the checkout and each patched file in it stand, and what to run next. Reads only, git's index included."""
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from robovlms_mobile.checkout.series import Series, source_tree
-from robovlms_mobile.checkout.tree import (
-    APPLIED,
-    BUILT_IN,
-    LOCALLY_CHANGED,
-    MISSING,
-    UNKNOWN,
-    UPSTREAM_CHANGED,
-    PatchState,
-    patch_states,
-    read_tree,
-)
+from robovlms_mobile.checkout.gitio import git_text
+from robovlms_mobile.checkout.location import candidates, command, find_checkout
+from robovlms_mobile.checkout.series import Patch, Series
 from robovlms_mobile.errors import CheckoutError
+from robovlms_mobile.files import PART
 
-# states of a checkout; LOCALLY_CHANGED, a patch's state, is one of them too
-ABSENT, PRISTINE, PATCHED, PARTLY, OTHER_COMMIT = "absent", "pristine", "patched", "partly patched", "other commit"
+EMPTY_BLOB = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
+# states of a patch; built in: the commit itself has the change
+MISSING, APPLIED, BUILT_IN, UPSTREAM_CHANGED = "missing", "applied", "built in", "upstream changed"
+# states of a checkout; LOCALLY_CHANGED is one of a patch, too
+ABSENT, NO_GIT, OTHER_COMMIT, LOCALLY_CHANGED = "absent", "no git", "other commit", "locally changed"
+PRISTINE, PATCHED, PARTLY = "pristine", "patched", "partly patched"
+WORDS = {
+    PRISTINE: "as upstream published it; `robovlms-mobile train` needs no patch",
+    PATCHED: "every patch is in place",
+    PARTLY: "patching was interrupted; patch finishes it, unpatch takes it back",
+    NO_GIT: "not a git checkout, so it cannot be patched: `robovlms-mobile train` needs no patch, main.py a git clone",
+}
+
+
+@dataclass(frozen=True)
+class PatchState:
+    """One patch of the series, the file it changes, and how that file stands."""
+
+    name: str
+    file: str
+    state: str
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.file})"
 
 
 @dataclass(frozen=True)
 class Status:
-    """The checkout's state, what it was judged by, and the next command. `commit` is None outside git.
+    """The checkout's state, what it was judged by, and the next command. Outside git `commit` is None, `patches` ().
 
     `changed` are tracked files with the user's own changes; what the patches changed is not among them.
     """
@@ -40,64 +54,22 @@ class Status:
     next: str
 
     @property
-    def ok(self):
+    def ok(self) -> bool:
         """True for the two states that need no attention: pristine and patched."""
         return self.state in (PRISTINE, PATCHED)
 
     @property
-    def patched(self):
+    def patched(self) -> bool:
         """True when every patch is applied or built in, whatever the commit."""
         return bool(self.patches) and all(patch.state in (APPLIED, BUILT_IN) for patch in self.patches)
 
-    def to_json(self):
+    def to_json(self) -> dict[str, object]:
         """Return the status as a dict of plain values, with the keys of `robovlms-mobile upstream status --json`."""
-        return {
-            "state": self.state,
-            "root": str(self.root),
-            "commit": self.commit,
-            "expected": self.expected,
-            "patches": [{"name": patch.name, "state": patch.state} for patch in self.patches],
-            "changed": list(self.changed),
-            "message": self.message,
-            "next": self.next,
-        }
+        patches = [{"name": patch.name, "state": patch.state} for patch in self.patches]
+        return {**asdict(self), "root": str(self.root), "patches": patches, "changed": list(self.changed)}
 
 
-def candidates(root=None):
-    """Return the folders where the checkout may be, first choice first: `root`, else ROBOVLMS_ROOT, else
-    `./RoboVLMs`, else RoboVLMs in the repository the package runs from. A folder that was named is the only one."""
-    named = root or os.environ.get("ROBOVLMS_ROOT")
-    if named:
-        return [Path(named).expanduser().absolute()]
-    own = source_tree()
-    return [Path.cwd() / "RoboVLMs", *([own / "RoboVLMs"] if own else [])]
-
-
-def find_checkout(root=None):
-    """Return the checkout's absolute path, or None. A folder counts when it holds main.py and robovlms/."""
-    for folder in candidates(root):
-        if (folder / "main.py").is_file() and (folder / "robovlms").is_dir():
-            return folder
-    return None
-
-
-def require_checkout(root=None):
-    """Return the checkout's absolute path.
-
-    Raises:
-        CheckoutError: there is none; says where it was looked for and the command that fetches it.
-    """
-    folder = find_checkout(root)
-    if folder is None:
-        places = " nor ".join(str(place) for place in candidates(root))
-        raise CheckoutError(
-            f"no RoboVLMs checkout (main.py and robovlms/) in {places}. Run: {command('fetch', root)}, "
-            "or set ROBOVLMS_ROOT to one you have"
-        )
-    return folder
-
-
-def checkout_status(root=None, *, series=None):
+def checkout_status(root: str | Path | None = None, *, series: Series | None = None) -> Status:
     """Return the state of the checkout that `find_checkout(root)` gives, judged by `series` (default: the package's).
 
     Raises:
@@ -109,91 +81,111 @@ def checkout_status(root=None, *, series=None):
         place = candidates(root)[0]
         message = f"no RoboVLMs checkout (main.py and robovlms/) in {place}"
         return Status(ABSENT, place, None, series.commit, (), (), message, command("fetch", root))
-    tree = read_tree(folder, [patch.file for patch in series.patches])
-    patches = patch_states(series, tree)
-    ours = {patch.file for patch in patches if patch.state == APPLIED}
-    changed = tuple(sorted(tree.touched - ours))
-    _check_series(series, tree, patches)
-    state = _state(tree, series, patches, changed)
-    message = _message(state, tree, series, patches, changed)
-    action = _next(state, folder, series, patches, root)
-    return Status(state, folder, tree.commit, series.commit, patches, changed, message, action)
-
-
-def command(action, root):
-    """Return the command line of one action, with `--root` where the user gave one."""
-    return f"robovlms-mobile upstream {action}" + (f" --root {shlex.quote(str(root))}" if root else "")
-
-
-def _check_series(series, tree, patches):
-    if tree.commit != series.commit:
-        return
-    bad = [f"{patch.name} ({patch.file})" for patch in patches if patch.state == UPSTREAM_CHANGED]
-    if bad:
+    commit = _commit(folder)
+    if commit is None:
+        action = "robovlms-mobile upstream fetch --root NEW_FOLDER"
+        return Status(NO_GIT, folder, None, series.commit, (), (), WORDS[NO_GIT], action)
+    patches = _patch_states(folder, series.patches)
+    if commit == series.commit and (bad := [str(patch) for patch in patches if patch.state == UPSTREAM_CHANGED]):
         raise CheckoutError(
             f"bad patches, your checkout is fine: {', '.join(bad)} was made for another content than the pinned commit "
-            f"{series.commit[:7]} has. Reinstall robovlms-mobile."
+            f"{commit[:7]} has. Reinstall robovlms-mobile."
         )
+    changed = _changed(folder, {patch.file for patch in patches if patch.state == APPLIED})
+    state = _state({patch.state for patch in patches}, commit == series.commit, changed, leftovers(folder, series))
+    message = _message(state, commit, series, patches, changed)
+    return Status(
+        state, folder, commit, series.commit, patches, changed, message, _next(state, folder, series, patches, root)
+    )
 
 
-def _state(tree, series, patches, changed):
-    states = {patch.state for patch in patches}
+def leftovers(folder: Path, series: Series) -> list[Path]:
+    """Return what a killed patch or unpatch left half written beside the files of `series`."""
+    places = [folder / patch.file for patch in series.patches]
+    return [part for place in places for part in place.parent.glob(f".{place.name}.*{PART}")]
+
+
+def _commit(folder):
+    """Return the commit, or None outside git: an archive, or a submodule whose git directory is not here."""
+    if not (folder / ".git").exists():
+        return None
+    try:
+        return _git(folder, "rev-parse", "--verify", "HEAD")
+    except CheckoutError as error:
+        if "not a git repository" in str(error):
+            return None
+        raise
+
+
+def _git(folder, *args):
+    return git_text(folder, *args, what=f"git cannot read {folder}")
+
+
+def _patch_states(folder: Path, patches: tuple[Patch, ...]) -> tuple[PatchState, ...]:
+    """Compare blob ids: of the commit, of the file as git would commit it, and of the series."""
+    files = [patch.file for patch in patches]
+    rows = [row.split("\t", 1) for row in _git(folder, "ls-tree", "HEAD", "-z", "--", *files).split("\0") if row]
+    committed = {file: head.split()[-1] for head, file in rows}  # head: "MODE blob ID"
+    here = {file: "no file" for file in files if os.path.lexists(folder / file)}
+    regular = [file for file in here if (folder / file).is_file() and not (folder / file).is_symlink()]
+    if regular:
+        here.update(zip(regular, _git(folder, "hash-object", "--", *regular).split(), strict=True))
+    states = [_patch_state(patch, here.get(patch.file), committed.get(patch.file)) for patch in patches]
+    return tuple(PatchState(patch.name, patch.file, state) for patch, state in zip(patches, states, strict=True))
+
+
+def _patch_state(patch, here, committed):
+    made_for_it = (committed or EMPTY_BLOB) == patch.before  # no file counts as an empty one
+    if here != committed:
+        return APPLIED if made_for_it and here == patch.after else LOCALLY_CHANGED
+    if made_for_it:
+        return MISSING
+    return BUILT_IN if here == patch.after else UPSTREAM_CHANGED
+
+
+def _changed(folder, ours):
+    rows = _git(folder, "status", "-z", "--untracked-files=no", "--no-renames", "--ignore-submodules=dirty")
+    return tuple(sorted({row[3:] for row in rows.split("\0") if row} - ours))  # row: "XY path"
+
+
+def _state(states, pinned, changed, halfway):
     if LOCALLY_CHANGED in states:
         return LOCALLY_CHANGED
-    halfway = any(patch.state == MISSING and patch.file in tree.receipt for patch in patches)
-    if halfway or tree.leftovers or {APPLIED, MISSING} <= states:
+    if halfway or {APPLIED, MISSING} <= states:
         return PARTLY
-    if UNKNOWN in states or (tree.commit is not None and tree.commit != series.commit):
+    if not pinned:
         return OTHER_COMMIT
     if MISSING not in states:
         return PATCHED
     return LOCALLY_CHANGED if changed else PRISTINE
 
 
-def _message(state, tree, series, patches, changed):
-    names = {patch.state: [] for patch in patches}
-    for patch in patches:
-        names[patch.state].append(f"{patch.name} ({patch.file})")
-    words = {
-        PRISTINE: "as upstream published it; `robovlms-mobile train` needs no patch",
-        PATCHED: "every patch is in place",
-        PARTLY: "patching was interrupted; patch finishes it, unpatch takes it back",
-        OTHER_COMMIT: _other_commit(tree, series),
-        LOCALLY_CHANGED: "your own changes are in the checkout; no patch needs those files",
-    }
-    parts = [words[state]]
-    if LOCALLY_CHANGED in names:
-        parts = [f"your own changes stand where a patch has to go: {', '.join(names[LOCALLY_CHANGED])}"]
-    if UPSTREAM_CHANGED in names:
-        parts.append(f"upstream changed what a patch was made for: {', '.join(names[UPSTREAM_CHANGED])}")
-    if UNKNOWN in names:
-        parts.append(f"neither as published nor patched: {', '.join(names[UNKNOWN])}")
-    if tree.commit is None:
-        parts.append(f"not a git checkout, so judged by the {len(patches)} files the patches change")
-    if changed:
-        parts.append(f"your changes, left alone: {', '.join(changed)}")
-    return "; ".join(parts)
-
-
-def _other_commit(tree, series):
-    if tree.commit is None:
-        return "another version, or changed by hand"
-    differing = [patch.file for patch in series.patches if tree.blobs.get(patch.file) != patch.before]
-    named = f" ({', '.join(differing)})" if differing else ""
-    return (
-        f"at {tree.commit[:7]}, expected {series.commit[:7]}; files the patches change that differ there: "
-        f"{len(differing)} of {len(series.patches)}{named}"
+def _message(state, commit, series, patches, changed):
+    mine, theirs = (
+        [str(patch) for patch in patches if patch.state == state] for state in (LOCALLY_CHANGED, UPSTREAM_CHANGED)
     )
+    parts = [WORDS[state]] if state in WORDS else []
+    if state == OTHER_COMMIT:
+        differ = [patch.file for patch in patches if patch.state in (BUILT_IN, UPSTREAM_CHANGED)]
+        named = f" ({', '.join(differ)})" if differ else ""
+        parts.append(
+            f"at {commit[:7]}, expected {series.commit[:7]}; files the patches change that differ there: "
+            f"{len(differ)} of {len(patches)}{named}"
+        )
+    if mine:
+        parts.append(f"your own changes stand where a patch has to go: {', '.join(mine)}")
+    elif state == LOCALLY_CHANGED:
+        parts.append("your own changes are in the checkout; no patch needs those files")
+    if theirs:
+        parts.append(f"upstream changed what a patch was made for: {', '.join(theirs)}")
+    return "; ".join([*parts, f"your changes, left alone: {', '.join(changed)}"] if changed else parts)
 
 
 def _next(state, folder, series, patches, root):
-    states = {patch.state for patch in patches}
-    place = shlex.quote(str(folder))
+    states, place = {patch.state for patch in patches}, shlex.quote(str(folder))
     if LOCALLY_CHANGED in states:
         files = " ".join(shlex.quote(patch.file) for patch in patches if patch.state == LOCALLY_CHANGED)
         return f"git -C {place} diff HEAD -- {files}"
-    if UNKNOWN in states:
-        return "robovlms-mobile upstream fetch --root NEW_FOLDER"
     if UPSTREAM_CHANGED in states:
         return f"git -C {place} checkout {series.commit}"
     if MISSING in states or state == PARTLY:

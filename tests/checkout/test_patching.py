@@ -35,20 +35,18 @@ def test_unpatch_leaves_a_byte_identical_clean_tree(checkout, series):
     assert is_clean(checkout)
 
 
-def test_unpatch_is_byte_identical_without_git_too(checkout, series):
+def test_without_git_nothing_is_patched_and_the_way_out_is_said(checkout, series):
     shutil.rmtree(checkout / ".git")
     before = snapshot(checkout)
-    assert upstream.patch(checkout, series=series).state == "patched"
-    assert upstream.unpatch(checkout, series=series).state == "pristine"
+    for action in (upstream.patch, upstream.unpatch):
+        with pytest.raises(CheckoutError, match=r"`robovlms-mobile train` needs no patch, main.py a git clone.*fetch"):
+            action(checkout, series=series)
     assert snapshot(checkout) == before
 
 
-@pytest.mark.parametrize("with_git", [True, False])
-def test_a_change_that_came_with_the_checkout_stays_when_unpatching(checkout, series, with_git):
+def test_a_change_that_came_with_the_checkout_stays_when_unpatching(checkout, series):
     (checkout / SECOND).write_bytes(RIGHT)
     commit_all(checkout)
-    if not with_git:
-        shutil.rmtree(checkout / ".git")
     before = snapshot(checkout)
     status = upstream.patch(checkout, series=series)
     assert status.patched
@@ -164,10 +162,19 @@ def test_a_checkout_given_by_a_relative_path_with_spaces_works(checkout, series,
     assert upstream.unpatch("my robot", series=series).next.endswith("--root 'my robot'")
 
 
+def test_mixed_line_ends_could_not_be_given_back_so_they_stop_everything(checkout, series):
+    git(checkout, "config", "core.autocrlf", "input")
+    (checkout / SECOND).write_bytes(WRONG.replace(b"\n", b"\r\n", 1))
+    assert upstream.checkout_status(checkout, series=series).patches[1].state == "missing"
+    before = snapshot(checkout)
+    with pytest.raises(CheckoutError, match=rf"nothing was written: .*{SECOND} has mixed line ends"):
+        upstream.patch(checkout, series=series)
+    assert snapshot(checkout) == before
+
+
 def test_the_owner_of_a_file_is_kept_where_we_may_set_it(checkout, series, monkeypatch):
     given = []
-    real = patching.os.stat(checkout / SECOND)
-    other = type("Stat", (), {"st_uid": real.st_uid + 1, "st_gid": real.st_gid, "st_mode": real.st_mode})
+    owners = [((checkout / file).stat().st_uid, (checkout / file).stat().st_gid) for file in (FIRST, SECOND)]
     monkeypatch.setattr(patching.os, "chown", lambda path, uid, gid: given.append((uid, gid)))
-    patching._take_over(other, checkout / SECOND)
-    assert given == [(real.st_uid + 1, real.st_gid)]
+    upstream.patch(checkout, series=series)
+    assert given == owners

@@ -1,12 +1,10 @@
 """The package's own patches on a copy of the real checkout, where there is one."""
 
-import shutil
-
 import pytest
-from support.fake_checkout import git, is_clean, snapshot
+from support.fake_checkout import blob_id, git, is_clean, make_checkout, snapshot
 
 from robovlms_mobile import checkout as upstream
-from robovlms_mobile.checkout.series import blob_id
+from robovlms_mobile.checkout.patching import contents
 
 SERIES = upstream.Series.load()
 
@@ -40,18 +38,10 @@ def test_the_patched_files_do_what_the_patches_say(copy):
     assert "\nimport pandas as pd\n" in reader
 
 
-def test_the_real_files_without_git_work_too(copy):
-    shutil.rmtree(copy / ".git")
-    before = snapshot(copy)
-    assert upstream.patch(copy).patched
-    upstream.unpatch(copy)
-    assert snapshot(copy) == before
-
-
 def test_the_first_patch_loads_every_plugin_of_the_group(tmp_path):
     """The patched `robovlms/__init__.py` needs nothing of upstream, so this runs on any machine."""
-    loader = SERIES.patches[0].rewrite(b"")
-    assert blob_id(loader) == SERIES.patches[0].after
+    before, loader = contents(make_checkout(tmp_path / "RoboVLMs"), SERIES.patches[0])
+    assert (before, blob_id(loader)) == (b"", SERIES.patches[0].after)
     calls = []
     entry = type("Entry", (), {"load": lambda self: lambda: calls.append("loaded")})
     source = loader.decode().replace("from importlib.metadata import entry_points as _entry_points", "")

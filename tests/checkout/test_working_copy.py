@@ -8,7 +8,7 @@ import pytest
 from support.fake_checkout import FIRST, SECOND, WRONG, commit_all, git
 
 from robovlms_mobile import checkout as upstream
-from robovlms_mobile.checkout.series import source_tree
+from robovlms_mobile.checkout.location import source_tree
 from robovlms_mobile.cli import main
 from robovlms_mobile.errors import CheckoutError
 
@@ -55,7 +55,7 @@ def test_status_changes_nothing_not_even_the_index(checkout, series):
     for path in checkout.rglob("*.py"):
         os.utime(path, (1e9, 1e9))
     before = (checkout / ".git" / "index").read_bytes()
-    upstream.checkout_status(checkout, series=series)
+    assert upstream.checkout_status(checkout, series=series).state == "pristine"
     assert (checkout / ".git" / "index").read_bytes() == before
 
 
@@ -112,20 +112,19 @@ def test_an_unrelated_change_is_listed_and_not_called_pristine(checkout, series)
     assert upstream.patch(checkout, series=series).state == "patched"
 
 
-def test_without_git_the_files_decide(checkout, series):
+def test_without_git_it_is_found_and_said_not_to_be_patchable(checkout, series):
     shutil.rmtree(checkout / ".git")
+    assert upstream.require_checkout(checkout) == checkout
     status = upstream.checkout_status(checkout, series=series)
-    assert (status.state, status.commit) == ("pristine", None)
+    assert (status.state, status.commit, status.patches, status.ok) == ("no git", None, (), False)
     assert "not a git checkout" in status.message
-    (checkout / SECOND).write_bytes(b"something else\n")
-    status = upstream.checkout_status(checkout, series=series)
-    assert (status.state, states(status)) == ("other commit", ["missing", "unknown"])
+    assert status.next == "robovlms-mobile upstream fetch --root NEW_FOLDER"
 
 
 def test_a_git_file_that_points_nowhere_counts_as_no_git(checkout, series):
     shutil.rmtree(checkout / ".git")
     (checkout / ".git").write_text("gitdir: ../.git/modules/RoboVLMs\n")
-    assert upstream.checkout_status(checkout, series=series).state == "pristine"
+    assert upstream.checkout_status(checkout, series=series).state == "no git"
 
 
 def test_a_folder_inside_another_repository_is_not_taken_for_it(checkout, series):

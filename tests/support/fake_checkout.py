@@ -1,13 +1,17 @@
 """Small real git repositories in the shape of upstream, a series of two patches for them, and what to compare."""
 
+import hashlib
 import json
 import subprocess
-
-from robovlms_mobile.checkout.series import blob_id
 
 FIRST, SECOND = "robovlms/__init__.py", "robovlms/data/reader.py"
 LOADER = b"import json\n"
 WRONG, RIGHT = b"import os\nfrom turtle import pd\nX = 1\n", b"import os\nimport pandas as pd\nX = 1\n"
+
+
+def blob_id(data):
+    """data: bytes → git's id of a file with that content (40 hex digits), without any line-end conversion."""
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
 
 
 def git(folder, *args):
