@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from robovlms_mobile.adapters.tensors import faults_of, value_fault
+from robovlms_mobile.adapters.tensors import SHOWN, faults_of, value_fault
 from robovlms_mobile.errors import CheckpointError
 
 UNREADABLE = (  # what torch.load raises for damaged files, for pickles that do more than hold tensors, and for others
@@ -27,11 +27,12 @@ def can_be_fooled() -> bool:
     return tuple(int(number) for number in re.findall(r"\d+", torch.__version__)[:2]) < SAFE
 
 
-def misfits(module: torch.nn.Module, shapes: dict) -> list[str]:
+def misfits(module: torch.nn.Module, shapes: dict, shown: int = SHOWN) -> list[str]:
     """Return in words how tensors differ from what `module` trains; empty when they fit.
 
     Args:
         shapes: dict of name in the module's state dict → shape.
+        shown: how many tensors are named of each kind; the others are counted.
     """
     known = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
     parameters = dict(module.named_parameters(remove_duplicate=False))
@@ -49,7 +50,7 @@ def misfits(module: torch.nn.Module, shapes: dict) -> list[str]:
             ],
         ),
     )
-    return faults_of(kinds)
+    return faults_of(kinds, shown)
 
 
 def load_into(module: torch.nn.Module, state: dict) -> None:

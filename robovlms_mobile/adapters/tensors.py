@@ -94,15 +94,15 @@ def policy_faults(header: dict[str, tuple[str, tuple[int, ...]]]) -> list[str]:
     return [f"policy.safetensors: {fault}" for fault in faults_of(kinds)]
 
 
-def faults_of(kinds: Iterable[tuple[str, list[str]]]) -> list[str]:
-    """Return one sentence for each (what, names) that has names."""
-    return [f"{len(names)} {what}: {listed(names)}" for what, names in kinds if names]
+def faults_of(kinds: Iterable[tuple[str, list[str]]], shown: int = SHOWN) -> list[str]:
+    """Return one sentence for each (what, names) that has names; so many of them `shown`."""
+    return [f"{len(names)} {what}: {listed(names, shown)}" for what, names in kinds if names]
 
 
-def listed(names: list[str]) -> str:
-    """Join names for a message, quoted, and cut short where there are very many."""
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(repr(name) for name in names[:SHOWN]) + more
+def listed(names: list[str], shown: int = SHOWN) -> str:
+    """Join names for a message, quoted, and cut short where there are more than `shown`."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(repr(name) for name in names[:shown]) + more
 
 
 def _is_bias(name, config):

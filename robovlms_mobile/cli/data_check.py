@@ -26,9 +26,11 @@ def run(args: argparse.Namespace) -> int:
 
     from robovlms_mobile.checking.folder import check_folder
     from robovlms_mobile.data.block import Block
+    from robovlms_mobile.data.episodes import find_episodes
 
     block = Block(data_dir=args.folder, episode_pattern=args.pattern, train_split=args.train_split)
-    with tqdm(unit="episode", disable=args.json, delay=0.5) as bar:
+    total = len(find_episodes(block.data_dir, block.episode_pattern))
+    with tqdm(total=total, unit=" episodes", disable=args.json, delay=0.5) as bar:
         check = check_folder(block, args.window, args.chunk, progress=bar.update)
     print(json.dumps(check.to_json(), indent=2) if args.json else format_check(check))
     return 1 if check.bad else 0

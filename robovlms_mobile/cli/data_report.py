@@ -63,7 +63,7 @@ def _bars(hidden):
 
     def progress(what, done, total):
         if what not in bars:
-            bars[what] = tqdm(total=total, desc=what, disable=hidden, delay=0.5)
+            bars[what] = tqdm(total=total, desc=what, unit=" episodes", disable=hidden, delay=0.5)
         bars[what].update(done - bars[what].n)
         if done == total:
             bars[what].close()

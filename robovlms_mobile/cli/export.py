@@ -25,16 +25,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print what was written. Raises CheckpointError or ModelError when nothing was."""
     from robovlms_mobile.adapters.export import export
+    from robovlms_mobile.launch.noise import quiet_libraries
 
-    done = export(
-        args.run_folder,
-        args.to,
-        which=args.which,
-        base=args.base,
-        merge=args.merge,
-        dtype=args.dtype,
-        force=args.force,
-    )
+    with quiet_libraries():
+        done = export(
+            args.run_folder,
+            args.to,
+            which=args.which,
+            base=args.base,
+            merge=args.merge,
+            dtype=args.dtype,
+            force=args.force,
+        )
     print(json.dumps(done.to_json(), indent=2) if args.json else format_export(done))
     return 0
 

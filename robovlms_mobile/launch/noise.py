@@ -17,11 +17,12 @@ WARNINGS = (  # how it begins, the module it comes from: each is about what Ligh
     (r"`isinstance\(treespec, LeafSpec\)` is deprecated", r"lightning\.pytorch\.utilities\._pytree"),
     (r"'pin_memory' argument is set as true but no accelerator", r"torch\.utils\.data\.dataloader"),
     (r"Checkpoint directory .* exists and is not empty", r"lightning\.pytorch\.callbacks\.model_checkpoint"),
+    (r"`is_gradient_checkpointing` is deprecated", r"transformers\.modeling_utils"),  # peft asks for it
     (r"It is recommended to use `self\.log\(.*sync_dist=True", r"lightning\.pytorch\.trainer\.connectors\."),
 )
 LOGGED = re.compile(  # how a line of Lightning's log begins
-    r"(\[rank: \d+\] )?Seed set to|Adding \d+ callbacks from entry point|[TH]PU available: False|IPU available: False"
-    r"|💡 Tip|Loading `train_dataloader` to estimate"
+    r"(\[rank: \d+\] )?Seed set to|Adding \d+ callbacks from entry point|[GTHI]PU available: False"
+    r"|`Trainer\.fit` stopped: `max_(epochs|steps)=|💡 Tip|Loading `train_dataloader` to estimate"
 )
 PRINTED = re.compile(  # how a line that upstream prints begins: its dump of the config, and sums on it
     r"[-=]{15}|\w+ not in config\. |fwd next n: |\w+ Model Parameters: |LR SCHEDULER CONFIGS"
@@ -42,9 +43,7 @@ def hidden() -> Iterator[None]:
     global _hiding
     handlers = _lightnings_handlers()
     stock = warnings.formatwarning
-    with warnings.catch_warnings():
-        for message, module in WARNINGS:
-            warnings.filterwarnings("ignore", message, module=module)
+    with quiet_libraries():
         warnings.formatwarning = lambda message, category, filename, lineno, line=None: (
             f"robovlms-mobile: {message}\n"
             if filename.startswith(PACKAGE)
@@ -60,6 +59,22 @@ def hidden() -> Iterator[None]:
             for handler in handlers:
                 handler.removeFilter(_worth_logging)
             warnings.formatwarning = stock
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep out of sight the warnings in WARNINGS, and transformers' bars while it loads weights; a download's stay."""
+    from transformers.utils import logging as bars
+
+    shown = bars._tqdm_active  # its public switch is the downloads' as well
+    with warnings.catch_warnings():
+        for message, module in WARNINGS:
+            warnings.filterwarnings("ignore", message, module=module)
+        bars._tqdm_active = False
+        try:
+            yield
+        finally:
+            bars._tqdm_active = shown
 
 
 def upstream_print(*values: Any, **options: Any) -> None:

@@ -64,7 +64,7 @@ def progress_bar() -> Iterator[Callable[[int, int], None]]:
         if not bars:
             from tqdm import tqdm
 
-            bars.append(tqdm(total=total, unit="episode", desc="decoding frames, once"))
+            bars.append(tqdm(total=total, unit=" episodes", desc="decoding frames, once"))
         bars[0].update(done - bars[0].n)
 
     try:

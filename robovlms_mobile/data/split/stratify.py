@@ -11,6 +11,7 @@ the scenario is divided in time, its last episodes validate, and one note says w
 """
 
 import hashlib
+import math
 from collections import Counter
 from dataclasses import dataclass
 
@@ -200,13 +201,22 @@ def _notes(strata, groups, sides, train_split):
         if alone[side]:
             what = ", ".join(f"{each} ({len(strata[each])})" for each in alone[side])
             notes.append(f"Not {what_not}: {what}. Record more episodes of each.")
+    return [*notes, *_other_share(strata, sides, train_split)]
+
+
+def _other_share(strata, sides, train_split):
+    """Say why another share validates than asked for, and what would change that."""
     asked, got = len(sides) - int(len(sides) * train_split), list(sides.values()).count(VALIDATION)
-    if abs(got - asked) > max(1, len(sides) // 20):
-        notes.append(
-            f"{got} of {len(sides)} episodes validate, where train_split {train_split:g} asks for {asked}: every "
-            "scenario is on both sides and sessions stay whole, as far as that can be."
-        )
-    return notes
+    if abs(got - asked) <= max(1, len(sides) // 20):
+        return
+    held = [count for names in strata.values() if (count := [sides[name] for name in names].count(VALIDATION))]
+    if got > asked and max(held) == 1:
+        enough = math.ceil(round(1 / (1 - train_split), 6))  # 5 at 0.8, whose difference from 1 is a little below 0.2
+        why = f"each of {len(held)} scenarios keeps one for it. Record at least {enough} episodes of each scenario"
+    else:
+        why = "the episodes of a recording session stay on one side. Record each scenario in more sessions"
+    what = f"{got} of {len(sides)} episodes validate, not {asked} as train_split {train_split:g} says"
+    yield f"{what}: {why} to get that share."
 
 
 def _check(train, validation, train_split):

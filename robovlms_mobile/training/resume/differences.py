@@ -6,6 +6,7 @@ from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.errors import CheckpointError
 
 SHOWN = 60  # characters of a value
+TENSORS = 2  # named of each kind: another rank of LoRA gives all of them another shape
 
 
 def compare(saved: dict, now: dict) -> list[tuple]:
@@ -33,7 +34,7 @@ def compare_data(saved: dict, now: dict) -> list[tuple]:
 
 def check_tensors(module, checkpoint: dict) -> list[str]:
     """Return in words how a checkpoint's tensors differ from what `module` trains; empty when they fit."""
-    return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()})
+    return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}, TENSORS)
 
 
 def refuse(rows: list[tuple], faults: Sequence[str] = ()) -> None:

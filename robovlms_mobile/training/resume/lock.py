@@ -31,9 +31,8 @@ def hold(folder: Path) -> str | None:
         OSError: nothing can be written there.
     """
     path = Path(folder).resolve() / LOCK
-    path.parent.mkdir(parents=True, exist_ok=True)
     while path not in _held:
-        file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as it is held
+        file = _opened(path)
         try:
             _lock(file)
         except BlockingIOError:
@@ -48,16 +47,25 @@ def hold(folder: Path) -> str | None:
 
 
 def release() -> None:
-    """Let go of every folder that this process holds."""
+    """Let go of every folder that this process holds, and remove those that nothing was written in."""
     for path, (file, process) in list(_held.items()):
         if process == os.getpid():
             with suppress(OSError):
                 path.unlink()
+                path.parent.rmdir()  # not where there is anything in it
         file.close()
     _held.clear()
 
 
 atexit.register(release)
+
+
+def _opened(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):  # whoever held the folder has just removed it
+        return open(path, "a+", encoding="utf-8")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return open(path, "a+", encoding="utf-8")
 
 
 def _lock(file):

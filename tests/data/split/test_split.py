@@ -230,7 +230,17 @@ def test_an_empty_side_is_an_error_with_the_numbers_and_a_way_out(minutes):
 def test_a_share_that_cannot_be_had_is_said():
     split = split_stratified(a_day(16), 0.8)  # two of each scenario, so one of each validates
     assert len(split.validation) == 8
-    assert any("8 of 16 episodes validate, where train_split 0.8 asks for 4" in note for note in split.notes)
+    assert split.notes == [
+        "8 of 16 episodes validate, not 4 as train_split 0.8 says: each of 8 scenarios keeps one for it. Record at "
+        "least 5 episodes of each scenario to get that share."
+    ]
+    assert split_stratified(a_day(40), 0.8).notes == []  # 5 of each
+
+
+def test_sessions_that_stay_whole_are_said_where_they_change_the_share():
+    episodes = [recorded("1box_hori_left", 60 * hour + repeat) for hour in range(2) for repeat in range(9)]
+    (note,) = split_stratified([*episodes, recorded("1box_hori_left", 600)], 0.8).notes
+    assert "1 of 19 episodes validate, not 4" in note and "in more sessions to get that share." in note
 
 
 def test_sorted_is_the_order_of_names():

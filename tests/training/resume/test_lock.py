@@ -43,6 +43,14 @@ def test_a_second_run_is_told_who_has_the_folder(holder, tmp_path):
     assert who.startswith(f"process {process.pid} on {os.uname().nodename}, since 20")
 
 
+def test_letting_go_removes_the_folder_that_nothing_was_written_in_and_no_other(tmp_path):
+    assert hold(tmp_path / "empty") is None and hold(tmp_path / "used") is None
+    assert (tmp_path / "empty" / LOCK).exists()
+    (tmp_path / "used" / "losses.csv").touch()
+    release()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["losses.csv", "used"]
+
+
 def test_a_killed_run_keeps_nobody_out_though_its_workers_live_on(holder, tmp_path):
     process, child = holder
     process.kill()
@@ -68,13 +76,6 @@ def test_of_two_new_runs_each_has_a_folder_of_its_own(holder, tmp_path):
     configs = {"exp_name": "run", "trainer": {}, "mobile": {}, "output_dir": str(tmp_path / "run"), "resume": None}
     settle(configs)
     assert configs["output_dir"] == str(tmp_path / "run-2")
-
-
-def test_a_lock_that_is_let_go_of_leaves_nothing_behind(tmp_path):
-    assert hold(tmp_path) is None
-    assert (tmp_path / LOCK).exists()
-    release()
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_that_cannot_be_written_to_ends_a_run_at_once(tmp_path):

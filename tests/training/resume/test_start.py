@@ -142,6 +142,24 @@ def test_other_settings_stop_a_resume_with_a_table(train, first, tmp_path):
     assert "act_head.hidden_size" not in said
 
 
+def test_another_rank_stops_a_resume_without_a_line_for_every_tensor(train, first, tmp_path):
+    said = refused(train, first, tmp_path, learning_rate=1e-2, train_setup={"lora_r": 8})
+    lines = said.splitlines()
+    assert ["train_setup.lora_r", "4", "8"] in [line.split() for line in lines]
+    (shapes,) = [line for line in lines if "tensors of another shape: " in line]
+    assert shapes.count(", expected (") == 2 and " more." in shapes and len(shapes) < 400
+
+
+def test_a_refused_run_leaves_no_empty_folder(train, tmp_path):
+    (tmp_path / "one").mkdir()
+    done = train(tmp_path / "one", trainer={"precision": "16-mixed"})
+    assert done.returncode != 0 and not list(tmp_path.glob("one/runs/checkpoints/*/*/*/*"))
+    (tmp_path / "two").mkdir()
+    none = {"episode_pattern": "absent_*.h5"}
+    done = train(tmp_path / "two", train_dataset=none, val_dataset=none)
+    assert "No file in" in done.stderr and not list(tmp_path.glob("two/runs/checkpoints/*/*/*/*"))
+
+
 def test_other_data_stops_a_resume(train, first, tmp_path, episodes):
     data = tmp_path / "data"
     shutil.copytree(episodes, data)
