@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 import robovlms.model.backbone as upstream
 import torch
@@ -119,10 +120,10 @@ class ClipTransform:
         configs = self.configs
         return ImageTransform(configs.get("image_size", 224), configs.get("mobile"), configs.get("seed", 0))
 
-    def forward(self, vision_x: torch.Tensor, *args, **kwargs):
+    def forward(self, vision_x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         return super().forward(_normalised(vision_x), *args, **kwargs)
 
-    def inference(self, vision_x: torch.Tensor, *args, **kwargs):
+    def inference(self, vision_x: torch.Tensor, *args: Any, **kwargs: Any) -> Any:
         return super().inference(_normalised(vision_x), *args, **kwargs)
 
 

@@ -1,5 +1,7 @@
 """Upstream's policy heads with a loss over the dims the robot has. The layers, and so the weights, are upstream's."""
 
+from collections.abc import Sequence
+
 import robovlms.model.policy_head as upstream
 import torch
 from torch.nn.functional import huber_loss
@@ -18,7 +20,12 @@ class RealDimsLoss:
         """Freeze the gripper branch: without a loss it gets no gradient, which DDP refuses."""
         self.gripper.requires_grad_(False)
 
-    def loss(self, pred_action, labels, attention_mask: torch.Tensor | None = None) -> dict[str, torch.Tensor]:
+    def loss(
+        self,
+        pred_action: torch.Tensor | tuple[torch.Tensor, ...] | list[torch.Tensor],
+        labels: Sequence[torch.Tensor],
+        attention_mask: torch.Tensor | None = None,
+    ) -> dict[str, torch.Tensor]:
         """Huber loss (δ = 1) over real dims: each sample's mean over what its mask calls real, then the samples' mean.
 
         A mean over all that is real in the batch, as upstream's, would give a sample with few real actions less

@@ -1,6 +1,8 @@
 """What a config says of keeping: `mobile.checkpoints`. No torch."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from robovlms_mobile.data.names import check_keys
 from robovlms_mobile.errors import ConfigError
@@ -30,7 +32,7 @@ class CheckpointOptions:
     dtype: str = "fp32"
 
 
-def checkpoint_options(configs):
+def checkpoint_options(configs: dict) -> CheckpointOptions:
     """Return the `CheckpointOptions` of a config.
 
     Raises:
@@ -45,7 +47,7 @@ def checkpoint_options(configs):
     return options
 
 
-def wrong_values(given):
+def wrong_values(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (key, what is expected) for each value of a `mobile.checkpoints` object that cannot be."""
     for name, (fits, what) in VALUES.items():
         if name in given and not fits(given[name]):

@@ -1,5 +1,6 @@
 """Train and validation loss of every epoch, and whatever else is logged, kept across resumes."""
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
 
 
@@ -29,7 +30,7 @@ class EpochLosses(Callback):
         self._total = self._total + loss * trainer.accumulate_grad_batches  # Lightning divides by it
         self._batches += 1
 
-    def share(self, trainer):
+    def share(self, trainer: Trainer) -> None:
         """Take the mean of all ranks' sums: a checkpoint holds those of one rank."""
         self._total = trainer.strategy.reduce(self._total, reduce_op="mean")
 

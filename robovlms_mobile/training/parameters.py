@@ -2,6 +2,7 @@
 
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback, ModelSummary
+from torch.nn import Module
 
 from robovlms_mobile.model.lora import is_lora
 
@@ -24,7 +25,7 @@ class ParameterTable(Callback):
             print(format_table(count_parameters(pl_module.model)), flush=True)
 
 
-def count_parameters(model):
+def count_parameters(model: Module) -> dict[str, dict[str, int]]:
     """Count a backbone's parameters by part.
 
     Returns:
@@ -46,7 +47,7 @@ def count_parameters(model):
     return counts
 
 
-def format_table(counts):
+def format_table(counts: dict[str, dict[str, int]]) -> str:
     """Return the table as text, one line a part and a sum."""
     total = {key: sum(row[key] for row in counts.values()) for key in ("trainable", "frozen", "bytes")}
     rows = [*sorted(counts.items(), key=lambda item: -sum(item[1].values())), ("all", total)]

@@ -22,7 +22,7 @@ class Ranking:
     def __init__(self, folder, options):
         self.folder, self.options = Path(folder), options
 
-    def places(self, monitor, score, epoch):
+    def places(self, monitor: str, score: float, epoch: int) -> list[str]:
         """Return the names of the folders that an epoch of this score belongs in: list[str], empty for NaN."""
         if math.isnan(score):
             return []
@@ -34,7 +34,7 @@ class Ranking:
             places.append(f"{BEST}-epoch-{epoch + 1:04d}")
         return places
 
-    def drop(self, monitor):
+    def drop(self, monitor: str) -> None:
         """Remove the folders of epochs that are no longer among the best."""
         for name in self._kept(monitor)[self.options.keep :]:
             try:
@@ -42,7 +42,7 @@ class Ranking:
             except OSError as error:
                 log.warning("%s could not be removed (%s). The run goes on.", self.folder / name, error.strerror)
 
-    def score(self, name, monitor):
+    def score(self, name: str, monitor: str) -> float | None:
         """Return the score of a folder, None where there is none or it goes by another metric."""
         metrics = read_metrics(self.folder / name)
         return metrics["score"] if metrics and metrics.get("monitor") == monitor else None
@@ -57,7 +57,7 @@ class Ranking:
         return sorted(scores, key=lambda name: math.inf if scores[name] is None else sign * scores[name])
 
 
-def read_metrics(folder):
+def read_metrics(folder: str | Path) -> dict | None:
     """Return the metrics.json of an adapter folder, None where there is none that can be read."""
     try:
         metrics = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))

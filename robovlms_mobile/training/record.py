@@ -8,6 +8,7 @@ from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.files import recover, replace_file
@@ -83,7 +84,7 @@ def _keep_split(trainer, folder):
         say_refused(folder / "split.json", error)
 
 
-def describe(trainer, pl_module) -> dict:
+def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
     """Return how a run came about: config, versions, machine, checkout, git, parameters, a dict for JSON."""
     configs = pl_module.configs
     return {

@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -34,14 +35,14 @@ class WholeFiles(TorchCheckpointIO):
         super().__init__()
         self.on_refusal = say_refused
 
-    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options=None) -> None:
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: Any = None) -> None:
         try:
             with replace_file(path) as temporary:
                 torch.save(checkpoint, temporary)
         except (*REFUSALS, RuntimeError) as error:  # the last is what torch's writer makes of a full disk
             self.on_refusal(path, error)
 
-    def load_checkpoint(self, path: str | Path, *args, **kwargs) -> dict:
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict:
         from robovlms_mobile.adapters.loading import read_checkpoint
 
         return read_checkpoint(path)
@@ -109,6 +110,6 @@ class AdapterWriter:
         save_file(other, folder / POLICY, metadata={"format": "pt"})
 
 
-def as_text(content) -> str:
+def as_text(content: Any) -> str:
     """Return text as it is, anything else as indented JSON."""
     return content if isinstance(content, str) else json.dumps(content, indent=2, ensure_ascii=False) + "\n"

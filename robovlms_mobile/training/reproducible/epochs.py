@@ -52,7 +52,7 @@ class EpochClock(Callback):
         seed_everything(self.seed, epoch)
 
 
-def resumed_place(checkpoint):
+def resumed_place(checkpoint: dict) -> tuple[int, int]:
     """Return (epoch, batches of it that are done) of a Lightning checkpoint, where a run that resumes from it goes on.
 
     `checkpoint["epoch"]` is the epoch it was saved in, at its end as in its middle; the loops say how many are done.

@@ -3,9 +3,11 @@
 from itertools import cycle, islice
 
 import torch
+from lightning.pytorch import LightningDataModule
 from lightning.pytorch.overrides.distributed import UnrepeatedDistributedSampler
 from torch.utils.data import DistributedSampler, RandomSampler, Sampler
 
+from robovlms_mobile.data.epoch import SharedEpoch
 from robovlms_mobile.seeds import generator_of
 
 
@@ -46,7 +48,7 @@ class EpochOrder(Sampler):
         return list(islice(cycle(order), count))
 
 
-def order_by_epoch(datamodule, seed, epoch, consumed):
+def order_by_epoch(datamodule: LightningDataModule, seed: int, epoch: SharedEpoch, consumed: list[int]) -> None:
     """Have a data module's training loaders draw in an `EpochOrder`, its validation loaders each sample just once.
 
     Args:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import Callback
+from torch.nn import Module
 
 from robovlms_mobile.adapters.fingerprint import adapted_weights, fingerprint, stored_fingerprint
 from robovlms_mobile.errors import ModelError
@@ -67,7 +69,7 @@ class Continuity(Callback):
         refuse(*pl_module.trainer.strategy.broadcast((rows, check_tensors(pl_module, checkpoint))))
 
 
-def base_fingerprint(configs: dict, backbone) -> str | None:
+def base_fingerprint(configs: dict, backbone: Module) -> str | None:
     """Return the fingerprint of a run's base model: of its files, or of what was loaded where those have other names.
 
     To be called before anything is trained. None without adapters: it is of the weights under them.
@@ -81,7 +83,7 @@ def base_fingerprint(configs: dict, backbone) -> str | None:
         return fingerprint(weights)
 
 
-def data_of(trainer) -> dict[str, dict]:
+def data_of(trainer: Trainer) -> dict[str, dict]:
     """Return the episodes a run sees: "training" and "validation" → {file name: digest}; {} for other datasets."""
     found = {}
     for side, loaders in zip(SIDES, (trainer.train_dataloader, trainer.val_dataloaders), strict=True):

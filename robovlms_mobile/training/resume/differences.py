@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from torch.nn import Module
+
 from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.errors import CheckpointError
 
@@ -32,7 +34,7 @@ def compare_data(saved: dict, now: dict) -> list[tuple]:
     return rows
 
 
-def check_tensors(module, checkpoint: dict) -> list[str]:
+def check_tensors(module: Module, checkpoint: dict) -> list[str]:
     """Return in words how a checkpoint's tensors differ from what `module` trains; empty when they fit."""
     return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}, TENSORS)
 

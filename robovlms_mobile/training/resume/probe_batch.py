@@ -1,14 +1,18 @@
 """The loss of one batch that travels with a checkpoint: a resumed run that gets another one is another run."""
 
 import math
+from typing import TYPE_CHECKING, Any
 
 import torch
+
+if TYPE_CHECKING:
+    from lightning.pytorch import LightningModule, Trainer
 
 TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
 COARSE = 2e-2  # with half precision on either side, or on another kind of device
 
 
-def portable(batch) -> dict | None:
+def portable(batch: Any) -> dict | None:
     """Return a batch as a checkpoint can hold it, tensors on the CPU; None for one that is no dict."""
     if not isinstance(batch, dict):
         return None
@@ -17,7 +21,7 @@ def portable(batch) -> dict | None:
     }
 
 
-def measure(trainer, module, batch: dict) -> dict:
+def measure(trainer: "Trainer", module: "LightningModule", batch: dict) -> dict:
     """Return what the module's own training step makes of `batch` now, as {"loss", "device", "precision"}.
 
     Nothing changes: no gradient, no dropout, nothing logged.

@@ -7,7 +7,7 @@ from typing import Any
 from robovlms_mobile.errors import MobileError
 
 
-def from_rank_zero(decide: Callable):
+def from_rank_zero(decide: Callable) -> Any:
     """Return on every rank what `decide` returns on rank 0, the only one to call it.
 
     What each rank saw for itself could differ: its clock, a file system that lags behind, a disk of its own.
