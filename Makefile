@@ -27,7 +27,7 @@ runs/demo/.made: .venv/.installed
 
 demo: checkout runs/demo/.made
 	@if [ -n "$$ROBOVLMS_ROOT" ]; then $(RUN) train $(CONFIG); \
-	elif [ -f RoboVLMs/main.py ]; then $(RUN) upstream patch && $(BIN)/python RoboVLMs/main.py $(CONFIG); \
+	elif [ -f RoboVLMs/main.py ]; then $(RUN) upstream patch >/dev/null && $(BIN)/python RoboVLMs/main.py $(CONFIG); \
 	else $(RUN) train --root tests/standin $(CONFIG); fi
 	@$(RUN) summary runs/checkpoints/kosmos2/demo
 

@@ -1,4 +1,4 @@
-"""`make checkout` where RoboVLMs cannot be fetched: git's own words, the next command, and what is used instead."""
+"""What make says: git's own words and the next command where RoboVLMs cannot be fetched; a demo only its own."""
 
 import os
 import shutil
@@ -24,3 +24,18 @@ def test_make_says_what_git_said_and_goes_on(tmp_path):
     assert "tests/standin" in shown
     assert "no network?" not in shown
     assert len(shown.splitlines()) == 2
+
+
+def test_the_demo_does_not_print_another_runs_command(tmp_path):
+    shutil.copy(TESTS.parent / "Makefile", tmp_path)
+    made = ("setup.py", "constraints.txt", ".venv/.installed", "RoboVLMs/main.py", "runs/demo/.made")
+    for name in made:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / ".venv/bin").mkdir()
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    environ = {name: value for name, value in os.environ.items() if name != "ROBOVLMS_ROOT"}
+    command = ["make", "demo", "RUN=echo robovlms-mobile"]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["robovlms-mobile summary runs/checkpoints/kosmos2/demo"]
