@@ -152,6 +152,21 @@ def test_pixels_that_do_not_decode_make_a_file_bad(folder):
     assert finding.file == path.name and "cannot be decoded" in finding.problem
 
 
+def test_the_bar_knows_how_many_there_are(folder, capsys, monkeypatch):
+    import tqdm
+
+    shown, stock = [], tqdm.tqdm
+
+    def bar(*args, **options):
+        shown.append(stock(*args, **{**options, "delay": 0}))
+        return shown[-1]
+
+    monkeypatch.setattr(tqdm, "tqdm", bar)
+    assert main(["data", "check", str(folder)]) == 0
+    assert (shown[0].n, shown[0].total) == (8, 8) and "8/8 [" in capsys.readouterr().err
+    assert shown[0].unit == " episodes"  # 2.1 episodes/s, not 2.1episodes/s
+
+
 def test_faultless_folders_exit_with_zero(folder, capsys):
     assert main(["data", "check", str(folder)]) == 0
     assert "8 of 8 episodes good, 144 frames" in capsys.readouterr().out
