@@ -17,7 +17,7 @@ install: .venv/.installed
 	@touch $@
 
 checkout: install
-	@[ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ] || $(RUN) upstream fetch >/dev/null || \
+	@[ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ] || $(RUN) upstream fetch --root RoboVLMs >/dev/null || \
 		echo "Going on with tests/standin, a test double of RoboVLMs. To fetch it later: make checkout"
 
 runs/demo/.made: .venv/.installed

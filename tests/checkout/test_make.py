@@ -14,7 +14,8 @@ def test_make_says_what_git_said_and_goes_on(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     environ = {**os.environ, "https_proxy": "http://127.0.0.1:9"}
-    environ.pop("ROBOVLMS_ROOT", None)
+    for name in ("ROBOVLMS_ROOT", "MAKEFLAGS", "MAKELEVEL"):  # the last two where make runs these tests
+        environ.pop(name, None)
     command = ["make", "checkout", f"RUN={sys.executable} -m robovlms_mobile"]
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     shown = done.stdout + done.stderr

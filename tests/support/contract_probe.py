@@ -22,6 +22,7 @@ from torch import nn
 
 import robovlms_mobile
 from robovlms_mobile import plugin
+from robovlms_mobile.launch.process import single_process
 
 NAMESPACES = ("robovlms.data", "robovlms.model.backbone", "robovlms.model.policy_head")
 WIDTH, VOCABULARY, TEXT = 8, 16, 5
@@ -151,14 +152,15 @@ def toy_tokenizer():
 def watch():
     """Put recorders where main.py will pass."""
     plugin.callbacks_factory = factory
-    real_init, real_cuda = dist.init_process_group, torch.Tensor.cuda
+    real_init = dist.init_process_group
+    move = torch.Tensor.cuda if torch.cuda.is_available() else lambda tensor, *args, **kwargs: tensor
     label = "init_process_group {}".format
     record(dist, "init_process_group", lambda backend: label(backend), lambda backend: real_init("gloo"))
     record(lightning, "seed_everything", "seed_everything", lightning.seed_everything)
     record(os, "system", lambda command: command, lambda command: 0)
     record(Trainer, "__init__", "Trainer")
     record(Trainer, "fit", lambda trainer, model, **kwargs: seen.update(module=model) or "fit")
-    torch.Tensor.cuda = lambda self, *args, **kwargs: (cuda_calls.append(1), real_cuda(self, *args, **kwargs))[1]
+    torch.Tensor.cuda = lambda self, *args, **kwargs: (cuda_calls.append(1), move(self, *args, **kwargs))[1]
 
 
 def main():
@@ -167,14 +169,18 @@ def main():
     robovlms_mobile.register()
     watch()
     sys.argv = ["main.py", config]
-    runpy.run_path(os.path.join(root, "main.py"), run_name="__main__")
+    with single_process():  # as torchrun would; all else is recorded
+        runpy.run_path(os.path.join(root, "main.py"), run_name="__main__")
+        facts = all_facts(config)
+    with open(target, "w") as file:
+        json.dump(facts, file, indent=1)
+
+
+def all_facts(config):
     facts = {"events": list(events), "imported_at_factory": seen["imported_at_factory"], "cuda_calls": len(cuda_calls)}
     facts |= run_facts(seen["Trainer"], seen["module"], seen["data"])
     facts |= name_facts() | {"heads": {name: head_facts(name) for name in ("LSTMDecoder", "FCDecoder", "GPTDecoder")}}
-    facts |= text_facts()
-    facts |= config_facts(importlib.import_module("main"), config)
-    with open(target, "w") as file:
-        json.dump(facts, file, indent=1)
+    return facts | text_facts() | config_facts(importlib.import_module("main"), config)
 
 
 def run_facts(trainer, model, data):

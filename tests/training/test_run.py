@@ -185,7 +185,7 @@ def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, r
     assert done.returncode == 0, done.stderr[-3000:]
     assert git("-C", upstream_copy, "status", "--porcelain") == ""
     assert hashlib.sha256(kosmos.read_bytes()).hexdigest() == before
-    assert '"model" is "kosmos2" from now on' in done.stdout
+    assert '"model" is "kosmos2" from here on' in done.stdout
 
 
 @pytest.mark.heavy
