@@ -1,7 +1,7 @@
 """What a resumable state holds of a run: the trained tensors, and the settings that a resumed run must keep."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -25,12 +25,8 @@ SETTINGS = (
     "train_dataset",
     "val_dataset",
 )
-DEFAULTS: dict[str, Any] = {  # upstream's
-    "scheduler": "constant",
-    "gradient_clip_val": 0.0,
-    "warmup_epochs": 0.0,
-    "warmup_steps": 0.0,
-}
+# upstream's
+DEFAULTS: dict = {"scheduler": "constant", "gradient_clip_val": 0.0, "warmup_epochs": 0.0, "warmup_steps": 0.0}
 # Settings that states of older versions do not hold, and so are not compared with.
 LATER = (*DEFAULTS, "min_lr_scale", "tokenizer.tokenizer_type", "processes")
 FREE = ("precision", "gradient_checkpointing", "data_dir", "episode_pattern", "on_bad_episode")  # whatever the section
