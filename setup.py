@@ -58,6 +58,7 @@ setup(
         "robovlms_mobile": ["py.typed"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
         "robovlms_mobile.report": ["page.html", "page.css"],
+        "robovlms_mobile.simulation": ["seeing/*"],
     },
     install_requires=CORE,
     extras_require={"plots": PLOTS, "fast": FAST, "test": TEST + PLOTS + FAST, "upstream": UPSTREAM},

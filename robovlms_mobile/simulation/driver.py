@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from robovlms_mobile.simulation.world import World
+from robovlms_mobile.simulation.world import Box, World
 
+Pose = tuple[float, float, float]  # x, y (m), yaw (rad)
 SPEED = 1.15  # m/s, what every key commands per axis
 STEP = 0.13  # metres a key moves the robot per axis: a pulse, then a pause of about a second
 KEYS = {  # (linear_x forward, linear_y left)
@@ -25,18 +26,16 @@ REACH = 0.48  # metres before the cup at which it stops
 DEADBAND = 0.6 * STEP  # a sideways error smaller than this is let be
 
 
-def choose_key(world: World, pose: tuple[float, float, float]) -> str:
+def choose_key(world: World, pose: Pose) -> str:
     """Return the key a careful driver presses in `pose` (x, y, yaw): the same for the same world and pose."""
-    boxes = [span for span in (_span(box, pose) for box in world.boxes) if span["back"] > -PASSED]
-    close = [span for span in boxes if span["front"] < REACT]
+    boxes = [each for each in (span(box, pose) for box in world.boxes) if each["back"] > -PASSED]
+    close = [each for each in boxes if each["front"] < REACT]
     if close:
         return _go_round(close, world.side)
-    return "w" if boxes else _go_to(*_seen_from(pose, world.cup.x, world.cup.y))
+    return "w" if boxes else _go_to(*seen_from(pose, world.cup.x, world.cup.y))
 
 
-def move(
-    pose: tuple[float, float, float], key: str, slip: tuple[float, float] | np.ndarray = (1.0, 1.0)
-) -> tuple[float, float, float]:
+def move(pose: Pose, key: str, slip: tuple[float, float] | np.ndarray = (1.0, 1.0)) -> tuple[float, float, float]:
     """Return the pose after one key: the robot's own axes, its heading kept, each axis scaled by its wheel slip."""
     x, y, yaw = pose
     forward, left = np.array(KEYS[key]) * STEP * np.asarray(slip)
@@ -54,10 +53,10 @@ def command(key: str) -> np.ndarray:
 
 def _go_round(spans, side):
     """Sideways until the way past the boxes is free, forward as well while there is room; then straight on."""
-    missing = CLEAR + max(span["left"] if side > 0 else -span["right"] for span in spans)
+    missing = CLEAR + max(each["left"] if side > 0 else -each["right"] for each in spans)
     if missing < DEADBAND / 2:
         return "w"
-    room = min(span["front"] for span in spans) > NEAR
+    room = min(each["front"] for each in spans) > NEAR
     return _sideways(side, forward=room)
 
 
@@ -72,13 +71,14 @@ def _sideways(left, forward):
     return ("q" if forward else "a") if left > 0 else ("e" if forward else "d")
 
 
-def _span(box, pose):
+def span(box: Box, pose: Pose) -> dict[str, float]:
     """How far a box reaches in the robot's own axes: front, back (forward of it), left, right (to its left)."""
     corners = [(x, y) for x in (box.low[0], box.high[0]) for y in (box.low[1], box.high[1])]
-    ahead, left = zip(*(_seen_from(pose, *corner) for corner in corners), strict=True)
+    ahead, left = zip(*(seen_from(pose, *corner) for corner in corners), strict=True)
     return {"front": min(ahead), "back": max(ahead), "left": max(left), "right": min(left)}
 
 
-def _seen_from(pose, x, y):
+def seen_from(pose: Pose, x: float, y: float) -> tuple[float, float]:
+    """Return where a point is in the robot's own axes: metres ahead, metres to the left."""
     dx, dy = x - pose[0], y - pose[1]
     return np.cos(pose[2]) * dx + np.sin(pose[2]) * dy, np.cos(pose[2]) * dy - np.sin(pose[2]) * dx

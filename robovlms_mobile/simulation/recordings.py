@@ -252,16 +252,31 @@ def _drive(world, frames, rng):
 
 def _film(world, poses, size, rng):
     """(T, H, W, 3) uint8: rendered, enlarged to `size`, with sensor noise."""
-    width, height = size
-    shrink = max(1.0, width / RENDERED)
-    small = (max(1, round(width / shrink)), max(1, round(height / shrink)))
-    camera = Camera(world, world.start[2], small)
-    bank = (rng.standard_normal(height * width * 3, np.float32) * NOISE).round().astype(np.int16)
-    images = np.empty((len(poses), height, width, 3), np.uint8)
+    camera = Camera(world, world.start[2], rendered_size(size))
+    bank = (rng.standard_normal(size[0] * size[1] * 3, np.float32) * NOISE).round().astype(np.int16)
+    images = np.empty((len(poses), size[1], size[0], 3), np.uint8)
     for image, (x, y, _) in zip(images, poses, strict=True):
-        seen = (camera.see(x, y) * 255).astype(np.uint8)
-        if small != size:
-            seen = np.asarray(Image.fromarray(seen).resize(size, Image.Resampling.BILINEAR))
         noise = np.roll(bank, int(rng.integers(bank.size))).reshape(image.shape)
-        np.clip(seen + noise, 0, 255, out=image, casting="unsafe")
+        np.clip(_enlarged(camera.see(x, y), size) + noise, 0, 255, out=image, casting="unsafe")
     return images
+
+
+def rendered_size(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (width, height) in which a picture of `size` is rendered, before it is enlarged."""
+    shrink = max(1.0, size[0] / RENDERED)
+    return max(1, round(size[0] / shrink)), max(1, round(size[1] / shrink))
+
+
+def _enlarged(seen, size):
+    pixels = (seen * 255).astype(np.uint8)
+    if pixels.shape[:2] == (size[1], size[0]):
+        return pixels
+    return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BILINEAR))
+
+
+def film(
+    camera: Camera, pose: tuple, size: tuple[int, int], rng: np.random.Generator, noise: float = NOISE
+) -> np.ndarray:
+    """Return one picture of `size` as an episode has it, (H, W, 3) uint8, from a camera of `rendered_size(size)`."""
+    seen = _enlarged(camera.see(*pose[:2]), size)
+    return np.clip(seen + rng.standard_normal(seen.shape, np.float32) * noise, 0, 255).astype(np.uint8)

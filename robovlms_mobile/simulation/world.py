@@ -96,6 +96,14 @@ class World:
         """+1 to pass the boxes on the left, -1 on the right."""
         return 1 if self.scenario.endswith("left") else -1
 
+    def touches(self, x: float, y: float, radius: float) -> bool:
+        """True when a robot of that radius (m) at (x, y) overlaps a box."""
+        for box in self.boxes:
+            gap = np.maximum(np.abs((x - box.x, y - box.y)) - box.half, 0)
+            if gap @ gap < radius * radius:
+                return True
+        return False
+
 
 def sample_world(scenario: str, rng: np.random.Generator) -> World:
     """Draw a world for one of SCENARIOS; all that is not the scenario's comes from the generator.
