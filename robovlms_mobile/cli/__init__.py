@@ -21,6 +21,7 @@ VERBS = {
     "data": "data",
     "bench": "bench",
     "upstream": "upstream",
+    "drive": "drive",
     "synth": "synth",
     "tiny-vlm": "tiny_vlm",
 }

@@ -1,0 +1,1 @@
+"""Is a policy any good: beside recorded actions, and driving in the synthetic room."""
