@@ -7,7 +7,8 @@ from typing import Protocol
 import numpy as np
 
 from robovlms_mobile.simulation.driver import SPEED
-from robovlms_mobile.simulation.room import AS_RECORDED, Conditions, Drive, Verdict, instruction, judge, room
+from robovlms_mobile.simulation.recordings import instruction
+from robovlms_mobile.simulation.room import AS_RECORDED, Conditions, Drive, Verdict, judge, room
 
 OUTCOMES = tuple(field.name for field in fields(Verdict))
 SWAP = {"left": "right", "right": "left"}

@@ -10,7 +10,7 @@ import numpy as np
 from robovlms_mobile.config.model_size import Estimate
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.errors import DataError
-from robovlms_mobile.report.baselines import measure
+from robovlms_mobile.report.blind_errors import measure
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.needs import grid, needs
 from robovlms_mobile.report.records import DISTANCES, SCENARIOS, UNKNOWN, Record

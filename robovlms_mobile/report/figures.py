@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, STOP
-from robovlms_mobile.report.baselines import Baseline
+from robovlms_mobile.report.blind_errors import Baseline
 from robovlms_mobile.report.themes import COLOURS, LINES, Theme, new_figure, plain_axes
 
 if TYPE_CHECKING:

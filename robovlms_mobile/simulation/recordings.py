@@ -84,7 +84,7 @@ def simulate_episode(
         images=_film(world, poses, size, rng),
         actions=np.stack([command(key) for key in keys]),
         events=("episode_start", *["start_action"] * (frames - 1)),
-        instruction=_instruction(world) if INSTRUCTIONS[instructions](index) else None,
+        instruction=instruction(world, 1) if INSTRUCTIONS[instructions](index) else None,
         attributes={
             "episode_name": name,
             "num_frames": frames,
@@ -234,9 +234,11 @@ def _name(world, started):
     return f"episode_{started:%Y%m%d_%H%M%S}_{world.scenario}_{world.pattern}_{world.distance}"
 
 
-def _instruction(world):
+def instruction(world: World, index: int = 0) -> str:
+    """Return what a driver is told: one of two sentences, in turn."""
     boxes = "the box" if world.scenario.startswith("1box") else "the two boxes"
-    return f"Drive around {boxes} on the {'left' if world.side > 0 else 'right'} and stop at the cup."
+    side = "left" if world.side > 0 else "right"
+    return f"Drive around {boxes} on the {side} {('to the cup.', 'and stop at the cup.')[index % 2]}"
 
 
 def _drive(world, frames, rng):

@@ -77,13 +77,6 @@ def _tall(box):
     return replace(box, height=max(box.height, 0.42))
 
 
-def instruction(world: World, index: int = 0) -> str:
-    """Return what a driver is told: one of two sentences, in turn."""
-    boxes = "the box" if world.scenario.startswith("1box") else "the two boxes"
-    side = "left" if world.side > 0 else "right"
-    return f"Drive around {boxes} on the {side} {('to the cup.', 'and stop at the cup.')[index % 2]}"
-
-
 class Drive:
     """One robot in one room.
 

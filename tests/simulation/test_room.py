@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.simulation.driver import SPEED, STEP, choose_key, command
-from robovlms_mobile.simulation.room import AS_RECORDED, HARDER, Conditions, Drive, instruction, judge, room
+from robovlms_mobile.simulation.recordings import instruction
+from robovlms_mobile.simulation.room import AS_RECORDED, HARDER, Conditions, Drive, judge, room
 from robovlms_mobile.simulation.world import Box, Cup
 
 FORWARD = (SPEED, 0.0)

@@ -53,7 +53,7 @@ def settle(configs: dict) -> None:
         CheckpointError: `resume` names a file that is absent or damaged, or the folder of a run that is under way;
             or nothing can be written where the run would write.
     """
-    from robovlms_mobile.training.resume.ranks import from_rank_zero
+    from robovlms_mobile.training.resume.rank_zero import from_rank_zero
 
     folder, resume = from_rank_zero(lambda: _choose(configs))
     configs.update(output_dir=folder, resume=resume)
