@@ -36,15 +36,16 @@ STOP = len(DIRECTIONS) - 1
 _NUMBER = {direction.signs: number for number, direction in enumerate(DIRECTIONS)}
 
 
-def directions(velocities: np.ndarray) -> np.ndarray:
-    """Return which of DIRECTIONS each action is, by the signs of its first two columns; an axis below STILL is 0.
+def directions(velocities: np.ndarray, still: float = STILL) -> np.ndarray:
+    """Return which of DIRECTIONS each action is, by the signs of its first two columns; an axis below `still` is 0.
 
     Args:
         velocities: (T, 2 or more) m/s: linear_x, linear_y; further columns do not count.
+        still: m/s.
 
     Returns:
         (T,) int.
     """
     plane = np.asarray(velocities)[:, :2]
-    signs = np.where(np.abs(plane) < STILL, 0, np.sign(plane)).astype(int)
+    signs = np.where(np.abs(plane) < still, 0, np.sign(plane)).astype(int)
     return np.array([_NUMBER[tuple(each)] for each in signs.tolist()], int)

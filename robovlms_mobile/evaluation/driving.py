@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from robovlms_mobile.evaluation.baselines import Baselines
 from robovlms_mobile.evaluation.controllers import Expert, Replay, Stand, Trained
 from robovlms_mobile.evaluation.rollout import Drives, rates, roll_out
 from robovlms_mobile.evaluation.trained import TrainedPolicy
+from robovlms_mobile.scoring.baselines import Baselines
 from robovlms_mobile.simulation.room import HARDER
 from robovlms_mobile.simulation.world import SCENARIOS
 

@@ -9,9 +9,9 @@ from support.checkouts import STANDIN
 from support.processes import run_python
 from support.runs import TRAIN, run_folder
 
-from robovlms_mobile.evaluation.baselines import NAMES, Baselines
 from robovlms_mobile.evaluation.controllers import Expert, Replay, Stand
 from robovlms_mobile.evaluation.rollout import rates, roll_out, snapped, swapped, wilson
+from robovlms_mobile.scoring.baselines import NAMES, Baselines
 from robovlms_mobile.simulation.driver import SPEED
 
 

@@ -30,8 +30,24 @@ class Baselines:
             groups[scenario].append(each)
         self._by_scenario = {scenario: _by_frame(each) for scenario, each in groups.items()}
 
+    def predict(self, name: str, actions: np.ndarray, scenario: str, chunk: int) -> np.ndarray:
+        """Return (T, chunk, D): what a baseline predicts at each frame of an episode, m/s and rad/s.
+
+        Args:
+            name: one of NAMES.
+            actions: (T, D) that were recorded; previous_action alone looks at them, at those before each frame.
+            scenario: of the episode.
+            chunk: how many actions it predicts.
+        """
+        frames = len(actions)
+        if name == "previous_action":  # at the start there is none: it stands
+            before = np.concatenate([np.zeros_like(actions[:1]), actions[:-1]])
+            return np.repeat(before[:, None], chunk, axis=1)
+        ahead = np.arange(frames)[:, None] + np.arange(chunk)
+        return self.sequence(name, scenario, frames + chunk)[ahead]
+
     def sequence(self, name: str, scenario: str, frames: int) -> np.ndarray:
-        """Return (frames, D): what a baseline says at each frame of any episode of a scenario."""
+        """Return (frames, D): what a baseline but previous_action says at each frame of any episode."""
         if name == "mean_action":
             return np.tile(self._mean, (frames, 1))
         if name == "majority_action":

@@ -1,0 +1,168 @@
+"""How far predicted actions are from recorded ones, in the robot's units, with intervals. Pure arrays.
+
+Every figure is computed from sums per episode, so that a bootstrap over episodes is a matrix product: frames of one
+episode are alike, and an interval that counted them one by one would be far too narrow.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from robovlms_mobile.data.directions import DIRECTIONS, STILL, STOP, directions
+
+DRAWS = 2000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One episode and what was predicted for it.
+
+    Attributes:
+        name: of the episode.
+        scenario: of the episode, e.g. "1box_hori_left".
+        predicted: (T, N, D) m/s and rad/s: the N actions predicted at each frame.
+        actual: (T, D): the recorded ones.
+        period: seconds from a frame to the next.
+    """
+
+    name: str
+    scenario: str
+    predicted: np.ndarray
+    actual: np.ndarray
+    period: float = 1.0
+
+    @property
+    def first(self) -> np.ndarray:
+        """The first action of each prediction, (T, D): what a robot that asks at every frame drives."""
+        return self.predicted[:, 0]
+
+
+def figures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict[str, Any]:
+    """Return how good the predictions are, without intervals.
+
+    Args:
+        episodes: one or more.
+        dims: names of the D real dims.
+        speed: m/s of a recorded motion, see `usual_speed`; a prediction moves along an axis from half of it on.
+
+    Returns:
+        dict: n_episodes, n_frames; mae, rmse, mae_by_dim of the first action and mae_by_horizon of each action of a
+        chunk, m/s; direction_accuracy, balanced_direction_accuracy (the mean of each direction's own), change_accuracy
+        (frames whose direction is not that of the frame before), stop_recall, all 0..1; final_position_error, m, where
+        an episode's commands end beside where the predicted ones would. None where no frame counts.
+    """
+    return _named(_figures(_total(_stacked(episodes, speed))), len(episodes), dims)
+
+
+def with_intervals(episodes: list[Scored], dims: tuple[str, ...], speed: float, seed: int = 0) -> dict[str, Any]:
+    """Return `figures`, and beside each that is no count its `…_ci95`: [low, high], a bootstrap over episodes."""
+    stacked = _stacked(episodes, speed)
+    drawn = _figures(_resampled(stacked, seed))
+    bounds = {
+        f"{name}_ci95": _plain(np.stack(_bounds(each), -1), name, dims)
+        for name, each in drawn.items()
+        if name != "n_frames"
+    }
+    return {**_named(_figures(_total(stacked)), len(episodes), dims), **bounds}
+
+
+def usual_speed(actions: list[np.ndarray]) -> float:
+    """Return the median speed along an axis that moves, m/s, over all actions: list of (T, D)."""
+    plane = np.abs(np.concatenate(actions)[:, :2])
+    moving = plane[plane >= STILL]
+    return float(np.median(moving)) if len(moving) else 2 * STILL
+
+
+def _stacked(episodes, speed):
+    """Every sum of every episode: {name: (E, …)}."""
+    sums = [_sums(each, speed) for each in episodes]
+    return {name: np.stack([each[name] for each in sums]) for name in sums[0]}
+
+
+def _total(stacked):
+    return {name: each.sum(0)[None] for name, each in stacked.items()}
+
+
+def _resampled(stacked, seed):
+    """The sums of DRAWS sets of as many episodes, drawn from them with replacement: {name: (draws, …)}."""
+    count = len(stacked["frames"])
+    weights = np.random.default_rng(seed).multinomial(count, [1 / count] * count, DRAWS)  # (draws, E)
+    return {name: np.tensordot(weights, each, 1) for name, each in stacked.items()}
+
+
+def _named(values, count, dims):
+    plain = {name: _plain(value[0], name, dims) for name, value in values.items() if name != "n_frames"}
+    return {"n_episodes": count, "n_frames": int(values["n_frames"][0]), **plain}
+
+
+def _sums(each, speed):
+    """One episode's sums: what all figures follow from."""
+    predicted, actual = each.first, each.actual
+    error = np.abs(predicted - actual)  # (T, D)
+    true, guess = directions(actual), directions(predicted, speed / 2)  # (T,) numbers into DIRECTIONS
+    right = true == guess
+    changed = np.concatenate([[False], true[1:] != true[:-1]])
+    here = np.eye(len(DIRECTIONS))[true]  # (T, 9)
+    gap = (predicted - actual)[:, :2].sum(0) * each.period
+    by_horizon, counts = _by_horizon(each)
+    return {
+        "frames": np.array(len(actual)),
+        "episodes": np.array(1),
+        "error": error.sum(0),
+        "squared": ((predicted - actual) ** 2).sum(0),
+        "horizon": by_horizon,
+        "horizon_frames": counts,
+        "right": right.sum(),
+        "right_by_direction": (here * right[:, None]).sum(0),
+        "frames_by_direction": here.sum(0),
+        "changed": changed.sum(),
+        "changed_right": (changed & right).sum(),
+        "final": np.linalg.norm(gap),
+    }
+
+
+def _by_horizon(each):
+    """Sum over frames of the mean error of the h-th action of a chunk, and how many frames have one: (N,) each."""
+    frames, horizon = each.predicted.shape[:2]
+    sums, counts = np.zeros(horizon), np.zeros(horizon)
+    for ahead in range(min(frames, horizon)):
+        error = np.abs(each.predicted[: frames - ahead, ahead] - each.actual[ahead:])
+        sums[ahead], counts[ahead] = error.mean(1).sum(), frames - ahead
+    return sums, counts
+
+
+def _figures(sums):
+    """Return figure → (draws, …) from sums of any number of draws."""
+    frames = sums["frames"][:, None]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        recall = sums["right_by_direction"] / sums["frames_by_direction"]  # (draws, 9), NaN where never recorded
+        seen = ~np.isnan(recall)
+        return {
+            "n_frames": sums["frames"],
+            "mae": (sums["error"] / frames).mean(1),
+            "rmse": np.sqrt((sums["squared"] / frames).mean(1)),
+            "mae_by_dim": sums["error"] / frames,
+            "mae_by_horizon": sums["horizon"] / sums["horizon_frames"],
+            "direction_accuracy": sums["right"] / sums["frames"],
+            "balanced_direction_accuracy": np.where(seen, recall, 0).sum(1) / seen.sum(1),
+            "change_accuracy": sums["changed_right"] / sums["changed"],
+            "stop_recall": recall[:, STOP],
+            "final_position_error": sums["final"] / sums["episodes"],
+        }
+
+
+def _bounds(drawn):
+    """The 2.5 and 97.5 % points of what could be computed."""
+    finite = np.isfinite(drawn).any(0)
+    low, high = np.nanpercentile(np.where(finite, drawn, 0), [2.5, 97.5], axis=0)
+    return np.where(finite, low, np.nan), np.where(finite, high, np.nan)
+
+
+def _plain(value, name, dims):
+    """As JSON has it: floats, None for what could not be computed, a dict by dim where there is one a dim."""
+    if name == "mae_by_dim":
+        return {dim: _plain(each, "", dims) for dim, each in zip(dims, value, strict=True)}
+    if np.ndim(value):
+        return [_plain(each, "", dims) for each in value]
+    return float(value) if np.isfinite(value) else None
