@@ -9,7 +9,7 @@ from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.figures import changes, compass, errors, stacked, top_down
 from robovlms_mobile.report.records import Record
 from robovlms_mobile.report.themes import COLOURS, THEMES, to_png
-from robovlms_mobile.report.trajectories import integrate
+from robovlms_mobile.scoring.trajectories import integrate
 
 SHADES = (COLOURS[0], COLOURS[7], COLOURS[6], COLOURS[1], COLOURS[5])  # of distances, in their order
 

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, STILL, STOP, directions
+from robovlms_mobile.data.names import ACTION_DIMS
+from robovlms_mobile.scoring.trajectories import integrate
 
 DRAWS = 2000  # of the bootstrap
 
@@ -43,7 +45,7 @@ def figures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict
 
     Args:
         episodes: one or more.
-        dims: names of the D real dims.
+        dims: names of the D real dims, of ACTION_DIMS in any order.
         speed: m/s of a recorded motion, see `usual_speed`; a prediction moves along an axis from half of it on.
 
     Returns:
@@ -52,31 +54,63 @@ def figures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict
         (frames whose direction is not that of the frame before), stop_recall, all 0..1; final_position_error, m, where
         an episode's commands end beside where the predicted ones would. None where no frame counts.
     """
-    return _named(_figures(_total(_stacked(episodes, speed))), len(episodes), dims)
+    return _named(_figures(_total(_stacked(episodes, dims, speed))), len(episodes), dims)
 
 
 def with_intervals(episodes: list[Scored], dims: tuple[str, ...], speed: float, seed: int = 0) -> dict[str, Any]:
     """Return `figures`, and beside each that is no count its `…_ci95`: [low, high], a bootstrap over episodes."""
-    stacked = _stacked(episodes, speed)
-    drawn = _figures(_resampled(stacked, seed))
-    bounds = {
-        f"{name}_ci95": _plain(np.stack(_bounds(each), -1), name, dims)
-        for name, each in drawn.items()
-        if name != "n_frames"
+    stacked = _stacked(episodes, dims, speed)
+    return {
+        **_named(_figures(_total(stacked)), len(episodes), dims),
+        **_with_bounds(_figures(_resampled(stacked, seed)), dims),
     }
-    return {**_named(_figures(_total(stacked)), len(episodes), dims), **bounds}
+
+
+def paired_change(
+    one: list[Scored], other: list[Scored], dims: tuple[str, ...], speed: float, seed: int = 0
+) -> dict[str, Any]:
+    """Return by how much the figures of `other` lie above those of `one`, episode for episode of the same ones.
+
+    Returns:
+        dict: each figure but the counts with its `…_ci95`: [low, high]. Both sides of a difference are drawn from the
+        same episodes, so that what makes an episode hard for both cancels out.
+
+    Raises:
+        ValueError: the episodes are not the same.
+    """
+    if [each.name for each in one] != [each.name for each in other]:
+        raise ValueError("A paired change needs the same episodes in the same order on both sides.")
+    two = [_stacked(each, dims, speed) for each in (one, other)]
+    whole = _difference(*(_figures(_total(each)) for each in two))
+    drawn = _difference(*(_figures(_resampled(each, seed)) for each in two))
+    return {**{name: _plain(value[0], name, dims) for name, value in whole.items()}, **_with_bounds(drawn, dims)}
 
 
 def usual_speed(actions: list[np.ndarray]) -> float:
     """Return the median speed along an axis that moves, m/s, over all actions: list of (T, D)."""
-    plane = np.abs(np.concatenate(actions)[:, :2])
-    moving = plane[plane >= STILL]
+    speeds = np.abs(np.concatenate(actions)[:, :2])
+    moving = speeds[speeds >= STILL]
     return float(np.median(moving)) if len(moving) else 2 * STILL
 
 
-def _stacked(episodes, speed):
+def plane(velocities: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
+    """Return linear_x, linear_y and angular_z of velocities, (T, D) → (T, 3); 0 for one that `dims` has not got."""
+    given = dict(zip(dims, np.moveaxis(velocities, -1, 0), strict=True))
+    return np.stack([given.get(name, np.zeros(len(velocities))) for name in ACTION_DIMS], -1)
+
+
+def _difference(one, other):
+    return {name: other[name] - one[name] for name in one if name != "n_frames"}
+
+
+def _with_bounds(drawn, dims):
+    found = {name: np.stack(_bounds(each), -1) for name, each in drawn.items() if name != "n_frames"}
+    return {f"{name}_ci95": _plain(each, name, dims) for name, each in found.items()}
+
+
+def _stacked(episodes, dims, speed):
     """Every sum of every episode: {name: (E, …)}."""
-    sums = [_sums(each, speed) for each in episodes]
+    sums = [_sums(each, dims, speed) for each in episodes]
     return {name: np.stack([each[name] for each in sums]) for name in sums[0]}
 
 
@@ -96,15 +130,16 @@ def _named(values, count, dims):
     return {"n_episodes": count, "n_frames": int(values["n_frames"][0]), **plain}
 
 
-def _sums(each, speed):
+def _sums(each, dims, speed):
     """One episode's sums: what all figures follow from."""
     predicted, actual = each.first, each.actual
     error = np.abs(predicted - actual)  # (T, D)
-    true, guess = directions(actual), directions(predicted, speed / 2)  # (T,) numbers into DIRECTIONS
+    moved, moves = plane(predicted, dims), plane(actual, dims)
+    true, guess = directions(moves), directions(moved, speed / 2)  # (T,) numbers into DIRECTIONS
     right = true == guess
     changed = np.concatenate([[False], true[1:] != true[:-1]])
     here = np.eye(len(DIRECTIONS))[true]  # (T, 9)
-    gap = (predicted - actual)[:, :2].sum(0) * each.period
+    ends = [integrate(way, each.period)[-1] for way in (moved, moves)]
     by_horizon, counts = _by_horizon(each)
     return {
         "frames": np.array(len(actual)),
@@ -118,7 +153,7 @@ def _sums(each, speed):
         "frames_by_direction": here.sum(0),
         "changed": changed.sum(),
         "changed_right": (changed & right).sum(),
-        "final": np.linalg.norm(gap),
+        "final": np.linalg.norm(ends[0] - ends[1]),
     }
 
 

@@ -17,7 +17,7 @@ from robovlms_mobile.report.needs import grid, needs, spoken
 from robovlms_mobile.report.records import NOMINAL_STEP, SCENARIOS, UNKNOWN, Record, read_record, read_records
 from robovlms_mobile.report.sequences import by_frame, change_rate, histogram, letters
 from robovlms_mobile.report.settings import Settings, settings_of
-from robovlms_mobile.report.trajectories import integrate
+from robovlms_mobile.scoring.trajectories import integrate
 
 SPEED = 1.15
 SIGNS = {direction.key[0]: direction.signs for direction in DIRECTIONS[:-1]} | {".": (0, 0)}

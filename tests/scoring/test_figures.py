@@ -5,7 +5,7 @@ import pytest
 
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
-from robovlms_mobile.scoring.figures import Scored, figures, usual_speed, with_intervals
+from robovlms_mobile.scoring.figures import Scored, figures, paired_change, usual_speed, with_intervals
 
 SPEED = 1.15
 DIMS = ("linear_x", "linear_y")
@@ -77,6 +77,33 @@ def test_an_interval_of_episodes_all_alike_is_not_narrowed_by_their_frames():
     mixed = [Scored(f"e{n}", "a", (ahead if n % 2 else back)[:, None], ahead) for n in range(8)]
     low, high = with_intervals(mixed, DIMS, SPEED)["direction_accuracy_ci95"]
     assert low < 0.25 and high > 0.75
+
+
+def test_a_paired_change_cancels_what_is_hard_for_both():
+    """Episodes between easy and hopeless, the other always 0.1 m/s worse: nobody doubts that."""
+    rng = np.random.default_rng(2)
+    actual = [keys(rng, 20) for _ in range(10)]
+    one = [Scored(f"e{n}", "a", (each + n)[:, None], each) for n, each in enumerate(actual)]
+    other = [Scored(f"e{n}", "a", (each + n + 0.1)[:, None], each) for n, each in enumerate(actual)]
+    change = paired_change(one, other, DIMS, SPEED)
+    assert change["mae"] == pytest.approx(0.1) and change["mae_ci95"] == pytest.approx([0.1, 0.1])
+    low, high = with_intervals(one, DIMS, SPEED)["mae_ci95"]
+    assert high - low > 1
+    same = paired_change(one, one, DIMS, SPEED)
+    assert same["direction_accuracy"] == 0 and same["final_position_error_ci95"] == [0, 0]
+    with pytest.raises(ValueError, match="same episodes"):
+        paired_change(one, other[1:], DIMS, SPEED)
+
+
+def test_dims_in_any_order_are_the_same_robot_and_turning_bends_its_path():
+    actual = np.array([[SPEED, 0.0], [0.0, SPEED], [SPEED, 0.0]])
+    predicted = actual[::-1]
+    usual = figures([Scored("e", "a", predicted[:, None], actual)], DIMS, SPEED)
+    turned = figures([Scored("e", "a", predicted[:, None, ::-1], actual[:, ::-1])], DIMS[::-1], SPEED)
+    assert turned["direction_accuracy"] == usual["direction_accuracy"] == pytest.approx(1 / 3)
+    ahead, quarter = np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([[1.0, np.pi / 2], [1.0, 0.0]])
+    found = figures([Scored("e", "a", quarter[:, None], ahead)], ("linear_x", "angular_z"), 1.0)
+    assert found["final_position_error"] == pytest.approx(2**0.5)  # at (1, 1) instead of (2, 0)
 
 
 def test_usual_speed_is_that_of_what_moves():
