@@ -97,7 +97,7 @@ def test_a_paired_change_cancels_what_is_hard_for_both():
 
 def test_dims_in_any_order_are_the_same_robot_and_turning_bends_its_path():
     actual = np.array([[SPEED, 0.0], [0.0, SPEED], [SPEED, 0.0]])
-    predicted = actual[::-1]
+    predicted = np.roll(actual, 1, 0)
     usual = figures([Scored("e", "a", predicted[:, None], actual)], DIMS, SPEED)
     turned = figures([Scored("e", "a", predicted[:, None, ::-1], actual[:, ::-1])], DIMS[::-1], SPEED)
     assert turned["direction_accuracy"] == usual["direction_accuracy"] == pytest.approx(1 / 3)
