@@ -7,10 +7,8 @@ import shutil
 import pytest
 from support.checkouts import STANDIN, clone_of_real
 from support.configs import merge, minimal_config
-from support.patched import copy_of, run_and_look
+from support.patched import copy_of, make_ready, run_and_look
 from support.processes import git, run_python
-
-from robovlms_mobile.cli import main as cli
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -146,10 +144,10 @@ def run_python_fixture():
 
 @pytest.fixture(scope="session")
 def patched_run(upstream_root, write_config, tmp_path_factory):
-    """One run of a patched checkout's main.py on decoded frames: done, facts (see support/patched.py), folder."""
+    """One run of a patched checkout's main.py on a folder in use: done, facts (see support/patched.py), folder."""
     folder = tmp_path_factory.mktemp("patched")
     checkout = copy_of(upstream_root, folder / "RoboVLMs")
     config = write_config(folder)
     data = json.loads(config.read_text())["train_dataset"]["data_dir"]
-    assert cli(["data", "cache", data, "--json"]) == 0
+    make_ready(data)
     return run_and_look(folder, [checkout / "main.py"], config)

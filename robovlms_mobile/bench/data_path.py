@@ -22,7 +22,8 @@ from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import INDEX, Entry, open_store
 from robovlms_mobile.data.images import ImageTransform
-from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
+from robovlms_mobile.data.split.kept import manifest_path
+from robovlms_mobile.data.split.manifest import Manifest, save
 
 SIZES = {
     "window_size": 4,
@@ -207,7 +208,7 @@ def _index(folder, episodes):
     names = sorted(path.name for path in folder.glob("*.h5"))
     sides = [dict.fromkeys(part, "0" * 32) for part in (names[episodes // 5 :], names[: episodes // 5])]
     block = Block(str(folder))
-    save(manifest_path(block), Manifest(block.train_split, block.split, block.episode_pattern, *sides))
+    save(manifest_path(block), Manifest(block.train_split, block.split, block.episode_pattern, *sides, notes=[]))
     return folder
 
 

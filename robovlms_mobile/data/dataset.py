@@ -21,7 +21,7 @@ from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.prompt import text_function
-from robovlms_mobile.data.split.manifest import copy_beside, divided
+from robovlms_mobile.data.split.kept import copy_beside, divided
 from robovlms_mobile.data.windows import hidden_frames, make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.seeds import generator_of

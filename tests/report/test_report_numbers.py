@@ -9,7 +9,8 @@ import pytest
 
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.split.manifest import Manifest, manifest_path, save
+from robovlms_mobile.data.split.kept import manifest_path
+from robovlms_mobile.data.split.manifest import Manifest, save
 from robovlms_mobile.report.blind_errors import measure
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.facts import describe

@@ -9,6 +9,12 @@ from support.checkouts import TESTS
 from support.processes import git, run_python
 from support.runs import write_package
 
+from robovlms_mobile.cli import main as cli
+from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.episodes import find_episodes
+from robovlms_mobile.data.frame_store.store import open_store
+from robovlms_mobile.data.split.kept import divided
+
 LOADER = (
     "from importlib.metadata import entry_points\n"
     "for entry in entry_points(group='robovlms.plugins'):\n"
@@ -47,6 +53,14 @@ def copy_of(checkout, target):
         shutil.copytree(checkout, target, ignore=shutil.ignore_patterns("__pycache__"))
     (target / "robovlms" / "__init__.py").write_text(LOADER)
     return target
+
+
+def make_ready(data):
+    """Decode and divide the episodes in a folder, as any run there does that comes first."""
+    assert cli(["data", "cache", data, "--json"]) == 0
+    store = open_store(data)
+    paths = find_episodes(data)
+    divided(Block(data), [store.read(path) for path in paths], store)
 
 
 def run_and_look(folder, command, config):

@@ -1,29 +1,25 @@
 """Keep a data folder's split in a file: episodes once trained on never turn up in validation, whatever is added.
 
-The manifest, `split-….json`, is kept beside the data; a run copies it into its own folder as `split.json`.
+A run whose episodes are all in the file, unchanged, reads it in `data.split.kept` and loads nothing of this.
 """
 
 import json
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.frame_store.store import FrameStore, place_of
+from robovlms_mobile.data.split.kept import VERSION, manifest_path
 from robovlms_mobile.data.split.stratify import TRAIN, VALIDATION, Split, split_sorted, split_stratified
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
 
-VERSION = 1
 MODES = ("stratified", "sorted")
 SHOWN = 5  # names in a line
-NAME = "split.json"  # a run's copy
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,7 @@ class Manifest:
         split: "stratified" or "sorted".
         pattern: the episode_pattern it was last used with.
         train, validation: name → digest of the file, or None where it was not known.
+        notes: what a person should know about the split of all these episodes, sentences; None: not known.
     """
 
     train_split: float
@@ -42,6 +39,7 @@ class Manifest:
     pattern: str | list
     train: dict = field(default_factory=dict)
     validation: dict = field(default_factory=dict)
+    notes: list | None = None
 
     @property
     def sides(self) -> dict[str, str]:
@@ -52,27 +50,6 @@ class Manifest:
     def digests(self) -> dict[str, str | None]:
         """Mapping name → digest."""
         return {**self.train, **self.validation}
-
-
-def divided(
-    block: Block, episodes: list[Episode], store: FrameStore | None = None, folder: str | Path | None = None
-) -> tuple[set[str], set[str], list[str]]:
-    """Return (train, validation, notes): names by the kept split, extended to new episodes; what a run should print.
-
-    Args:
-        block: a `Block`.
-        episodes: the good episodes of its folder, list of `Episode`.
-        store: their `FrameStore`, for digests and near-duplicates, or None.
-        folder: where the manifest is kept, by default beside the data.
-
-    Raises:
-        DataError: a side would be empty, or the manifest cannot be used.
-    """
-    path = manifest_path(block, folder)
-    digests = {name: entry.digest for name, entry in store.entries.items()} if store else None
-    options: dict[str, Any] = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
-    split, notes = divide(path, episodes, digests, **options, signature=store.signature if store else None)
-    return set(split.train), set(split.validation), notes
 
 
 def planned(
@@ -89,19 +66,6 @@ def planned(
     path = manifest_path(block, folder)
     manifest = load(path) if path.is_file() else Manifest(block.train_split, block.split, block.episode_pattern)
     return extend(manifest, episodes, {}, signatures)[0]
-
-
-def manifest_path(block: Block, folder: str | Path | None = None) -> Path:
-    """Return the file a data folder's split is kept in; every way of splitting has its own."""
-    return place_of(block.data_dir, folder) / f"split-{block.split}-{block.train_split:g}.json"
-
-
-def copy_beside(block: Block, run: str | Path, folder: str | Path | None = None) -> None:
-    """Copy the manifest into a run's folder as split.json, where there is one."""
-    source = manifest_path(block, folder)
-    if source.is_file():
-        with replace_file(Path(run) / NAME) as temporary:
-            shutil.copyfile(source, temporary)
 
 
 def divide(
@@ -136,7 +100,8 @@ def divide(
     digests = digests or {}
     signatures = None if signature is None or not _new(old, episodes) else _look(signature, episodes)
     result, new = extend(old or wanted, episodes, digests, signatures)
-    new = replace(new, pattern=pattern)
+    every = len(episodes) == len(new.digests)
+    new = replace(new, pattern=pattern, notes=result.notes if every else None)
     messages = changes(old, new, episodes) if old else []
     if new != old:
         messages += _save(path, new)
@@ -212,7 +177,7 @@ def load(path: str | Path) -> Manifest:
     twice = sorted(content["train"].keys() & content["validation"].keys())
     if twice:
         raise DataError(f"{path} has {len(twice)} episodes on both sides: {', '.join(twice)}.", _AFRESH)
-    return Manifest(**{name: content[name] for name in _FIELDS})
+    return Manifest(**{name: content[name] for name in _FIELDS}, notes=content.get("notes"))
 
 
 def save(path: str | Path, manifest: Manifest) -> None:
