@@ -1,6 +1,8 @@
 """The plugin's own options in an upstream config: the `mobile` object, and what the dataset blocks share."""
 
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.names import MOBILE_DATASET
@@ -17,10 +19,26 @@ def is_mobile(configs: dict) -> bool:
 
 def mobile_blocks(configs: dict) -> list[dict]:
     """Return the MobileVLAH5Dataset blocks of a config, training first, those in lists and ConcatDatasets too."""
-    from robovlms_mobile.config.access import blocks  # its package knows this module
-
     every = [block for _, block, _ in blocks(configs)]
     return [block for block in every if isinstance(block, dict) and block.get("type") == MOBILE_DATASET]
+
+
+def blocks(config: dict) -> Iterator[tuple[str, Any, bool]]:
+    """Yield (where, block, is_training) for every dataset block, also inside lists and ConcatDatasets."""
+    for name, is_training in (("train_dataset", True), ("val_dataset", False)):
+        if name in config:
+            yield from _blocks(name, config[name], is_training)
+
+
+def _blocks(where, value, is_training):
+    children = value if isinstance(value, list) else None
+    if isinstance(value, dict) and isinstance(value.get("datasets"), list):
+        where, children = f"{where}.datasets", value["datasets"]
+    if children is None:
+        yield where, value, is_training
+        return
+    for i, child in enumerate(children):
+        yield from _blocks(f"{where}[{i}]", child, is_training)
 
 
 def lora_targets(configs: dict) -> str:

@@ -5,7 +5,6 @@ A group is named after the module it fills. The plugin's own classes come in thi
 
 import sys
 import warnings
-from dataclasses import dataclass
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -14,41 +13,21 @@ from robovlms_mobile.errors import RegistrationError
 GROUPS = ("robovlms.data", "robovlms.model.backbone", "robovlms.model.policy_head")
 OURS = "robovlms-mobile"
 
-_done = {}
+_done = set()  # entry points, each set once a process
 
 
-@dataclass(frozen=True)
-class Registration:
-    """One entry point that was set: `group.name` is now `value`, which `package` declares."""
-
-    group: str
-    name: str
-    value: str
-    package: str
-
-
-def register_group(module: ModuleType) -> tuple[Registration, ...]:
+def register_group(module: ModuleType) -> None:
     """Set every entry point of the group `module.__name__` as an attribute of `module`.
 
     Setting the same class again does nothing. A subclass replaces its base silently; replacing anything else
     warns once and names both. An entry point that does not load is warned about by name and leaves a class
     that raises RegistrationError when a config asks for it; the others are set all the same. A class whose module
     is only half imported now (its own import brought `module` in) waits for the next call.
-
-    Returns:
-        tuple[Registration, ...]: everything this group has set so far in this process.
     """
     for entry in _ours_first(module.__name__):
-        key = (entry.group, entry.name, entry.value)
-        if key not in _done and not _half_imported(entry.module):
-            _done[key] = Registration(entry.group, entry.name, entry.value, _package(entry))
+        if entry not in _done and not _half_imported(entry.module):
+            _done.add(entry)
             _set(module, entry, _load(entry))
-    return registered(module.__name__)
-
-
-def registered(group: str | None = None) -> tuple[Registration, ...]:
-    """Return what has been set so far, of one group or of all: tuple[Registration, ...]."""
-    return tuple(item for item in _done.values() if group in (None, item.group))
 
 
 def _set(module, entry, new):

@@ -42,11 +42,11 @@ def test_a_run_of_upstreams_that_is_not_ours_is_left_alone():
 
 
 REGISTER = (
-    "import robovlms_mobile, sys; {before}; report = robovlms_mobile.register(); {after};"
+    "import robovlms_mobile, sys; {before}; robovlms_mobile.register(); {after};"
     "import robovlms.data, robovlms.model.backbone, robovlms.model.policy_head;"
-    "again = robovlms_mobile.register();"
+    "robovlms_mobile.register();"
     "print(robovlms.data.MobileVLAH5Dataset.__module__, robovlms.model.backbone.RoboKosMos.__module__,"
-    " robovlms.model.policy_head.MobileLSTMDecoder.__module__, again.pending, again.launch, len(again.registered))"
+    " robovlms.model.policy_head.MobileLSTMDecoder.__module__)"
 )
 
 
@@ -54,13 +54,12 @@ REGISTER = (
 def test_register_works_before_and_after_upstream_is_imported(upstream_root, run_python, tmp_path, order):
     parts = {"before": "pass", "after": "pass"}
     if order == "after":
-        parts["before"] = "from robovlms_mobile.launch import process as launch; launch.prepare(); import robovlms.data"
+        parts["before"] = "from robovlms_mobile.launch.placeholders import install; install(); import robovlms.data"
     if order == "halfway":
         parts["after"] = "import robovlms_mobile.model.heads, robovlms_mobile.model.backbones"
     done = run_python(["-c", REGISTER.format(**parts)], cwd=tmp_path, env={"PYTHONPATH": upstream_root})
     modules = ("data.dataset", "model.backbones", "model.heads")
-    assert done.stdout.split()[:3] == [f"robovlms_mobile.{name}" for name in modules], done.stderr
-    assert done.stdout.split("model.heads")[1].split() == ["()", "()", "11"]
+    assert done.stdout.split() == [f"robovlms_mobile.{name}" for name in modules], done.stderr
 
 
 def test_a_patched_checkout_needs_main_py_alone(patched_run):

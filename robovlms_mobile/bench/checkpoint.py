@@ -52,7 +52,7 @@ def bench_checkpoint(sizes: tuple[str, ...] = ("tiny", "real"), root: str | Path
         CheckoutError: there is no checkout.
         MobileError: not enough memory or disk for a size.
     """
-    from robovlms_mobile.checkout import require_checkout
+    from robovlms_mobile.checkout.location import require_checkout
 
     root = require_checkout(root)
     for size in sizes:

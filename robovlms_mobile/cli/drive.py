@@ -25,7 +25,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Drive, write and print. Returns 0."""
-    from robovlms_mobile.checkout import require_checkout
+    from robovlms_mobile.checkout.location import require_checkout
     from robovlms_mobile.evaluation import drive_pictures as pictures
     from robovlms_mobile.evaluation.driving import drive, table, write_info
     from robovlms_mobile.evaluation.run_data import episodes_of

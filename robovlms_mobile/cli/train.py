@@ -23,18 +23,19 @@ def run(args: argparse.Namespace) -> int:
         ConfigError: a config that does not parse or that every run refuses, or not as many processes as it asks for.
     """
     from robovlms_mobile import plugin
-    from robovlms_mobile.checkout import require_checkout
-    from robovlms_mobile.config import load_config
+    from robovlms_mobile.checkout.location import require_checkout
+    from robovlms_mobile.config.load import load_config
     from robovlms_mobile.config.refusals import check_run
     from robovlms_mobile.launch import noise
-    from robovlms_mobile.launch import process as launch
     from robovlms_mobile.launch.ranks import check_processes
+    from robovlms_mobile.launch.running import run_main
 
     root, flags = require_checkout(args.root), [flag for flag in args.flags if flag != "--verbose"]
-    check_run(load_config(args.config))
+    configs = load_config(args.config)
+    check_run(configs)
     program = f"-m robovlms_mobile train {f'--root {args.root} ' if args.root else ''}{args.config}"
-    check_processes(program, args.config, flags)
+    check_processes(program, configs, flags)
     plugin.register()
-    verbose = args.verbose or len(flags) < len(args.flags) or noise.wanted([args.config])
-    launch.run_main(root, [args.config, *flags], verbose)
+    verbose = args.verbose or len(flags) < len(args.flags) or noise.wanted(configs)
+    run_main(root, [args.config, *flags], verbose)
     return 0

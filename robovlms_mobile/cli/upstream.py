@@ -26,7 +26,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run one action and print the state afterwards. Exit 0: pristine, patched, or the action was done."""
-    from robovlms_mobile import checkout
+    from robovlms_mobile.checkout.working_copy import checkout_status
     from robovlms_mobile.errors import CheckoutError
 
     try:
@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     except CheckoutError as error:
         if not args.json:
             raise
-        status = dataclasses.replace(checkout.checkout_status(args.root), message=str(error))
+        status = dataclasses.replace(checkout_status(args.root), message=str(error))
         print(json.dumps(status.to_json(), ensure_ascii=False))
         return 1
     print(json.dumps(status.to_json(), ensure_ascii=False) if args.json else _text(status))
@@ -42,13 +42,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _act(args):
-    from robovlms_mobile import checkout
+    from robovlms_mobile.checkout.fetching import fetch
+    from robovlms_mobile.checkout.patching import patch, unpatch
+    from robovlms_mobile.checkout.working_copy import checkout_status
 
-    if args.action == "status":
-        return checkout.checkout_status(args.root)
     if args.action == "fetch":
-        return checkout.fetch(args.root, args.source)
-    return {"patch": checkout.patch, "unpatch": checkout.unpatch}[args.action](args.root)
+        return fetch(args.root, args.source)
+    return {"status": checkout_status, "patch": patch, "unpatch": unpatch}[args.action](args.root)
 
 
 def _text(status):

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from robovlms_mobile.config.access import as_json, blocks, lookup, section
+from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
 from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.block import BLOCK_KEYS, Block, wrong_values
 from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys
 from robovlms_mobile.findings import Finding
+from robovlms_mobile.options import blocks
 
 COMPARED = ("color_order", "shift_first", "instruction")  # what val_loss should share with the training loss
 

@@ -28,7 +28,7 @@ def lint(config: dict, *, root: str | Path | None = None, cuda: bool | None = No
     """
     return [
         *_missing(config),
-        *refusals(config, cuda),
+        *(Finding("error", what, where, fix) for where, what, fix in refusals(config, cuda)),
         *_numbers(config),
         *_trainer(config, cuda),
         *_model(config),

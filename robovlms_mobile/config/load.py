@@ -1,17 +1,9 @@
 """Read a JSON config and its parents into one dict, equal to what upstream's `main.py` makes of it."""
 
 import json
-import re
 from pathlib import Path
 
 from robovlms_mobile.errors import ConfigError
-
-HINTS = (  # what stands where the parser stopped → what people meant
-    (r"//|/\*|#", "JSON has no comments: remove it"),
-    (r"'", "JSON strings take double quotes"),
-    (r"True\b|False\b|None\b", "JSON writes true, false and null"),
-    (r"\Z", "the file ends early: a bracket or a quote is not closed"),
-)
 
 
 def load_config(path: str | Path) -> dict:
@@ -44,26 +36,19 @@ def _load(path, children):
 
 
 def _read(path, children):
-    wanted_by = f', the "parent" of {children[-1]}' if children else ""
     try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}{wanted_by}: not UTF-8 text (byte {error.start}). Save it as UTF-8.") from None
-    except OSError as error:
-        seen_from = "" if path.is_absolute() else f", seen from the working directory, {Path.cwd()}"
-        raise ConfigError(f"{path}{wanted_by}: {error.strerror}{seen_from}.") from None
-    try:
-        config = json.loads(text, object_pairs_hook=_object)
-    except json.JSONDecodeError as error:
-        raise ConfigError(_explain(path, text, error)) from None
-    except _DuplicateKeyError as error:
-        raise ConfigError(f"{path}: {error} in one object; upstream would take the last. Keep one.") from None
+        config = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_object)
+    except (OSError, ValueError) as error:
+        from robovlms_mobile.config.unreadable import explain
+
+        wanted_by = f', the "parent" of {children[-1]}' if children else ""
+        raise ConfigError(explain(path, wanted_by, error)) from None
     if not isinstance(config, dict):
         raise ConfigError(f"{path}: holds a {type(config).__name__}, expected an object {{...}}.")
     return config
 
 
-class _DuplicateKeyError(Exception):
+class DuplicateKeyError(ValueError):
     """A key stands more than once in one JSON object."""
 
 
@@ -71,26 +56,8 @@ def _object(pairs):
     config = dict(pairs)
     if len(config) < len(pairs):
         names = [name for name, _ in pairs]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        raise _DuplicateKeyError(", ".join(f'"{name}"' for name in twice) + " more than once")
+        raise DuplicateKeyError(*sorted({name for name in names if names.count(name) > 1}))
     return config
-
-
-def _explain(path, text, error):
-    """Say where JSON broke (line and column) and, for the usual slips, why."""
-    if text.startswith("\ufeff"):
-        return f"{path}, line 1, column 1: starts with a byte order mark. Save it as UTF-8 without BOM."
-    position = error.pos + len(text[error.pos :]) - len(text[error.pos :].lstrip())
-    before = text[:position].rstrip()
-    trailing = before.endswith(",") and text[position : position + 1] in ("}", "]")
-    comma_before = text[position : position + 1] == "," and text[position + 1 :].lstrip()[:1] in ("}", "]")
-    if trailing or comma_before:
-        position = len(before) - 1 if trailing else position
-        why = "a comma before a closing bracket: remove it"
-    else:
-        why = next((hint for start, hint in HINTS if re.match(start, text[position:])), error.msg)
-    line, column = text.count("\n", 0, position) + 1, position - text.rfind("\n", 0, position)
-    return f"{path}, line {line}, column {column}: {why}."
 
 
 def _update(config, other, path):

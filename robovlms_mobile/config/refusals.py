@@ -1,12 +1,11 @@
 """What a run of ours refuses before it builds anything, and lint calls an error: the same rules for both."""
 
+import json
 from collections.abc import Iterator
 
-from robovlms_mobile.config.access import as_json, blocks, section
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
-from robovlms_mobile.findings import Finding
-from robovlms_mobile.options import is_mobile
+from robovlms_mobile.options import blocks, is_mobile
 
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
@@ -24,17 +23,18 @@ def check_run(config: dict, cuda: bool | None = None) -> None:
     """
     found = list(refusals(config, cuda)) if is_mobile(config) else []
     if found:
-        raise ConfigError("\n".join(f"{each.where} {each.what}: {each.fix}." for each in found))
+        raise ConfigError("\n".join(f"{where} {what}: {fix}." for where, what, fix in found))
 
 
-def refusals(config: dict, cuda: bool | None = None) -> Iterator[Finding]:
-    """Yield an error for everything that a run refuses."""
+def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str, str]]:
+    """Yield (where, what, fix) for everything that a run refuses, with the meaning of `Finding`'s fields."""
     yield from _workers(config)
-    trainer = section(config, "trainer")
+    trainer = config.get("trainer")
+    trainer = trainer if isinstance(trainer, dict) else {}
     if trainer.get("accelerator") == "cpu" and cuda:
         what = 'is "cpu" on a machine with CUDA, and upstream moves every batch to the GPU all the same'
         fix = 'set it to "auto", or hide the GPU: put CUDA_VISIBLE_DEVICES="" before the command'
-        yield Finding("error", what, "trainer.accelerator", fix)
+        yield "trainer.accelerator", what, fix
     if is_mobile(config):
         yield from _trainer(trainer)
         yield from _several(config)
@@ -44,8 +44,8 @@ def _workers(config):
     value = config.get("num_workers", 1)
     values = value if isinstance(value, list) else [value]
     if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
-        what = f"is {as_json(value)}, expected a whole number > 0 (upstream's loaders need a worker process)"
-        yield Finding("error", what, "num_workers", "set it to 1 or more")
+        what = f"is {json.dumps(value)}, expected a whole number > 0 (upstream's loaders need a worker process)"
+        yield "num_workers", what, "set it to 1 or more"
 
 
 def _trainer(trainer):
@@ -54,26 +54,24 @@ def _trainer(trainer):
     if name.lower().startswith(SHARDED):
         what = f"is {name}, which shards the model and writes checkpoints of its own format: no rank has the adapters"
         fix = 'adapters are small and the rest is frozen: set it to "ddp" (several GPUs) or "auto"'
-        yield Finding("error", f"{what} whole", "trainer.strategy", fix)
+        yield "trainer.strategy", f"{what} whole", fix
     if precision in HALF:
         what = f'is "{precision}", which turns the adapters themselves to half precision: small steps round to nothing'
         fix = f'set it to "{HALF[precision]}": the model computes in half precision, the adapters stay fp32'
-        yield Finding("error", what, "trainer.precision", fix)
+        yield "trainer.precision", what, fix
 
 
 def _several(config):
     """Several blocks in a role: upstream trains on the first of a list only, and logs no `val_loss` for one."""
-    for name in ("train_dataset", "val_dataset"):
+    why = {"train_dataset": "only its first would count", "val_dataset": "the best epoch is chosen by one val_loss"}
+    for name in why:
         value = config.get(name)
         inner = [block for where, block, _ in blocks({name: value}) if where != name]
         ours = any(isinstance(block, dict) and block.get("type") == MOBILE_DATASET for block in inner)
         if ours or (name == "val_dataset" and isinstance(value, list)):
-            what = f"is {'a list' if isinstance(value, list) else 'nested'}, expected one block: "
-            what += (
-                "the best epoch is chosen by one val_loss" if name == "val_dataset" else "only its first would count"
-            )
+            what = f"is {'a list' if isinstance(value, list) else 'nested'}, expected one block: {why[name]}"
             fix = (
                 "write one block, with several folders or days as patterns below one data_dir: "
                 '"data_dir": "datasets", "episode_pattern": ["day1/episode_*.h5", "day2/episode_*.h5"]'
             )
-            yield Finding("error", what, name, fix)
+            yield name, what, fix

@@ -20,7 +20,7 @@ GROUPS = (
 
 def checkout(subject: Subject) -> Iterator[Finding]:
     """Yield the checkout's state, with its next command where it needs one."""
-    from robovlms_mobile.checkout import checkout_status
+    from robovlms_mobile.checkout.working_copy import checkout_status
 
     status = checkout_status(subject.root)
     level = LEVELS.get(status.state, "warn")

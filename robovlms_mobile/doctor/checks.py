@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from robovlms_mobile.config import load_config
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, recorded
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, MobileError

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 
-from robovlms_mobile.config.access import as_json, blocks
+from robovlms_mobile.config.access import as_json
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.findings import Finding
+from robovlms_mobile.options import blocks
 
 SIZES = ("window_size", "fwd_pred_next_n")
 NAMED = 10  # bad files named one by one; more are counted

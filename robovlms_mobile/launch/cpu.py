@@ -9,24 +9,15 @@ import wrapt
 
 TRAINER = "robovlms.train.base_trainer"
 
-_hooked = []
 
-
-def allow() -> bool:
-    """Have upstream's trainer take a batch to where its model is, now or once it is imported. Idempotent.
-
-    Returns:
-        True when this call changed something.
-    """
+@functools.cache  # once a process
+def allow() -> None:
+    """Have upstream's trainer take a batch to where its model is, now or once it is imported."""
     import torch
 
-    if _hooked:
-        return False
-    _hooked.append(TRAINER)
     wrapt.register_post_import_hook(_batches_follow_the_model, TRAINER)
     if not torch.cuda.is_available():
         wrapt.register_post_import_hook(_add_to_copies, TRAINER)
-    return True
 
 
 @contextmanager

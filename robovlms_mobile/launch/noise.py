@@ -1,16 +1,16 @@
 """What a person sees of a run: what they can act on. Nothing is taken from errors, and nothing outside our runs."""
 
 import builtins
-import json
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from robovlms_mobile.launch.placeholders import BUILTINS
+from robovlms_mobile.options import is_mobile
 
 PACKAGE = str(Path(__file__).resolve().parents[1])
 WARNINGS = (  # how it begins, the module it comes from: each is about what Lightning's or upstream's code does
@@ -84,36 +84,10 @@ def upstream_print(*values: Any, **options: Any) -> None:
         print(*values, **options)
 
 
-def wanted(arguments: Sequence[str]) -> bool:
-    """Return whether all should be shown: `"mobile": {"verbose": true}` in the config, or a run that is not ours.
-
-    Args:
-        arguments: main.py's; a config that cannot be read is left to main.py to complain of.
-    """
-    from robovlms_mobile.options import is_mobile
-
-    chain = list(_chain(next((each for each in arguments if each.endswith(".json")), None)))
-    told = [
-        each["mobile"]["verbose"]
-        for each in chain
-        if isinstance(each.get("mobile"), dict) and "verbose" in each["mobile"]
-    ]
-    return not any(map(is_mobile, chain)) or bool(told and told[0])
-
-
-def _chain(path):
-    """Yield the objects of a config and its parents, the child first."""
-    seen = set()
-    while path and path not in seen:
-        seen.add(path)
-        try:
-            content = json.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return
-        if not isinstance(content, dict):
-            return
-        yield content
-        path = content.get("parent")
+def wanted(configs: dict) -> bool:
+    """Return whether all should be shown: `"mobile": {"verbose": true}` in the config, or a run that is not ours."""
+    mobile = configs.get("mobile")
+    return not is_mobile(configs) or bool(isinstance(mobile, dict) and mobile.get("verbose"))
 
 
 def _lightnings_handlers():

@@ -14,34 +14,19 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
 from typing import Any
 
-NAMES = frozenset(
-    {
-        "cv2",
-        "datasets",
-        "decord",
-        "deepspeed",
-        "einops_exts",
-        "ftfy",
-        "open_clip",
-        "pandas",
-        "pyarrow",
-        "pytorchvideo",
-        "tkinter",
-        "_tkinter",
-        "torchvision",
-        "transformers.utils.model_parallel_utils",
-        "turtle",
-    }
-)
+# fmt: off
+NAMES = frozenset({
+    "cv2", "datasets", "decord", "deepspeed", "einops_exts", "ftfy", "open_clip", "pandas", "pyarrow", "pytorchvideo",
+    "tkinter", "_tkinter", "torchvision", "transformers.utils.model_parallel_utils", "turtle",
+})
+# fmt: on
 UPSTREAM = "robovlms"
 
 
-def install() -> bool:
-    """Answer the imports of missing packages in upstream's modules loaded from now on. True when it was not yet on."""
-    if _Finder in sys.meta_path:
-        return False
-    sys.meta_path.insert(0, _Finder)
-    return True
+def install() -> None:
+    """Answer the imports of missing packages in upstream's modules loaded from now on. Idempotent."""
+    if _Finder not in sys.meta_path:
+        sys.meta_path.insert(0, _Finder)
 
 
 class _Finder:

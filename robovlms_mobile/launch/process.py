@@ -1,36 +1,22 @@
-"""Run upstream's `main.py` in this process: without torchrun, without CUDA, without unused packages.
+"""What upstream's `main.py` needs of the process around it: a rank without torchrun, a backend without CUDA.
 
-`prepare` changes upstream's own modules and nothing else, so it may be called anywhere. What main.py needs of the
-process around it (a rank, gloo, an argv) is there while main.py runs, and is put back when it ends.
+It is there while main.py runs, and is put back when it ends.
 """
 
 import atexit
 import os
-import runpy
 import socket
 import sys
 from collections.abc import Iterator, MutableMapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from robovlms_mobile.launch import cpu, noise, placeholders
+from robovlms_mobile.config.load import load_config
+from robovlms_mobile.launch import cpu, noise
 from robovlms_mobile.launch.worker import workers_start_here
 
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-
-
-def prepare() -> list[str]:
-    """Have upstream's modules import without unused packages and keep batches where the model is.
-
-    Returns:
-        what was done now, in words; empty when everything was in place.
-    """
-    done = []
-    if placeholders.install():
-        done.append("placeholders for packages the mobile path never uses")
-    if cpu.allow():
-        done.append("batches go where the model is, to a GPU or not")
-    return done
+SEVERAL = {"WORLD_SIZE", "SLURM_NTASKS"}  # what speaks of more processes than one
 
 
 @contextmanager
@@ -60,41 +46,23 @@ def single_process(environ: MutableMapping[str, str] = os.environ) -> Iterator[N
             environ.pop(name, None)
 
 
-def run_main(root: Path | str, arguments: Sequence[str], verbose: bool = True) -> None:
-    """Run the checkout's `main.py` in this process as `__main__`, from the current folder.
+def around_running_main(main: Path, arguments: Sequence[str]) -> None:
+    """Do as `around_main` until this process ends: for the main.py that runs already and has just imported `robovlms`.
 
-    Args:
-        root: the checkout, a folder with main.py and robovlms/.
-        arguments: what main.py gets on its command line: the config first.
-        verbose: False keeps out of sight what a user cannot act on.
+    Raises:
+        ConfigError: its config cannot be read; or it runs in fewer processes, or more, than config and flags ask for.
     """
-    main = Path(root).resolve() / "main.py"
-    argv, path = sys.argv, sys.path[:]
-    sys.argv = [str(main), *arguments]
-    sys.path.insert(0, str(main.parent))
-    try:
-        with around_main(verbose):
-            runpy.run_path(str(main), {"print": noise.upstream_print}, run_name="__main__")
-    finally:
-        sys.argv, sys.path[:] = argv, path
+    config = next((each for each in arguments if each.endswith(".json")), None)
+    configs = load_config(config) if config else {}  # without one main.py has its own say
+    devices, nodes = configs.get("gpus", 1), configs.get("num_nodes", 1)
+    if len(arguments) > 1 or (devices, nodes) != (1, 1) or SEVERAL & os.environ.keys():
+        from robovlms_mobile.launch.ranks import check_processes
 
-
-def around_running_main() -> bool:
-    """Do as `around_main` until this process ends, where it is upstream's main.py that runs; else do nothing.
-
-    Called while a patched checkout's `robovlms` is being imported, which main.py does before anything else.
-
-    Returns:
-        True when this process runs the main.py beside that `robovlms`.
-    """
-    main = Path(sys.modules["robovlms"].__path__[0]).parent / "main.py"
-    if not (sys.argv and os.path.exists(sys.argv[0]) and main.exists() and main.samefile(sys.argv[0])):
-        return False
-    span = around_main(noise.wanted(sys.argv[1:]))
+        check_processes(f"{main} {config}", configs, [each for each in arguments if each != config])
+    span = around_main(noise.wanted(configs))
     span.__enter__()
     atexit.register(span.__exit__, None, None, None)
     vars(sys.modules["__main__"])["print"] = noise.upstream_print
-    return True
 
 
 def keep_site_packages() -> None:

@@ -3,29 +3,18 @@
 import argparse
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
-from robovlms_mobile.config import load_config
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import is_mobile
 
 ENDPOINT = "--rdzv_backend c10d --rdzv_endpoint HOST:29500"
 
 
-def check_main(script: Path, arguments: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
-    """As `check_processes`, for the command line of a main.py; one without a config is left to main.py itself."""
-    config = next((each for each in arguments if each.endswith(".json")), None)
-    if config is not None:
-        flags = [each for each in arguments if each != config]
-        check_processes(f"{script} {config}", config, flags, environ)
-
-
-def check_processes(program: str, config: str, flags: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
-    """Compare what a run asks for with the processes there are. Call it before this process gets a rank of its own.
+def check_processes(program: str, configs: dict, flags: Sequence[str], environ: Mapping[str, str] = os.environ) -> None:
+    """Compare what a run of ours asks for with the processes there are. Call it before this one gets a rank.
 
     Args:
         program: what torchrun should run, with the config, e.g. `-m robovlms_mobile train CONFIG`.
-        config: path of the config.
         flags: of main.py.
         environ: RANK and WORLD_SIZE as torchrun sets them, SLURM_NTASKS and SLURM_NNODES as Slurm does.
 
@@ -33,7 +22,6 @@ def check_processes(program: str, config: str, flags: Sequence[str], environ: Ma
         ConfigError: devices × nodes, of the flags or else of the file, is not the number of processes; or Slurm starts
             several that have no rank. Names the command to run instead.
     """
-    configs = load_config(config)
     if not is_mobile(configs):
         return
     asked, others = _flags(flags)

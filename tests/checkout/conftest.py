@@ -3,7 +3,8 @@
 import pytest
 from support.fake_checkout import git, make_checkout, write_series
 
-from robovlms_mobile.checkout import Series, find_checkout
+from robovlms_mobile.checkout.location import find_checkout
+from robovlms_mobile.checkout.series import Series
 
 REAL = find_checkout()  # as the environment says, before the tests take that away
 

@@ -5,7 +5,8 @@ import shutil
 import pytest
 from support.fake_checkout import commit_all, git, snapshot, write_series
 
-from robovlms_mobile import checkout as upstream
+from robovlms_mobile.checkout.fetching import fetch
+from robovlms_mobile.checkout.series import Series
 from robovlms_mobile.cli import main
 from robovlms_mobile.errors import CheckoutError
 
@@ -32,7 +33,7 @@ def project(checkout, tmp_path):
 
 def test_the_pinned_commit_is_checked_out_and_not_the_newest(newer, series, tmp_path):
     target = tmp_path / "new" / "RoboVLMs"
-    status = upstream.fetch(target, newer, series=series)
+    status = fetch(target, newer, series=series)
     assert (status.state, status.root) == ("pristine", target)
     assert git(target, "rev-parse", "HEAD") == series.commit
     assert status.message.startswith(f"fetched {series.commit[:7]} from {newer}")
@@ -42,10 +43,10 @@ def test_the_pinned_commit_is_checked_out_and_not_the_newest(newer, series, tmp_
 def test_an_empty_folder_is_filled_and_a_second_fetch_changes_nothing(checkout, series, tmp_path):
     target = tmp_path / "empty"
     target.mkdir()
-    upstream.fetch(target, checkout, series=series)
+    fetch(target, checkout, series=series)
     (target / "main.py").write_text("mine\n")
     before = snapshot(target)
-    assert upstream.fetch(target, checkout, series=series).message.startswith("already fetched")
+    assert fetch(target, checkout, series=series).message.startswith("already fetched")
     assert snapshot(target) == before
 
 
@@ -54,22 +55,22 @@ def test_a_folder_with_something_else_is_never_overwritten(checkout, series, tmp
     target.mkdir()
     (target / "thesis.txt").write_text("mine\n")
     with pytest.raises(CheckoutError, match=r"not empty \(1 entries, the first is thesis\.txt\)"):
-        upstream.fetch(target, checkout, series=series)
+        fetch(target, checkout, series=series)
     assert snapshot(target).keys() == {"thesis.txt"}
 
 
 def test_an_existing_checkout_at_another_commit_is_reported_not_moved(newer, series):
     before = git(newer, "rev-parse", "HEAD")
     with pytest.raises(CheckoutError, match=rf"changes no existing checkout.*checkout {series.commit}"):
-        upstream.fetch(newer, series=series)
+        fetch(newer, series=series)
     assert git(newer, "rev-parse", "HEAD") == before
 
 
 def test_a_source_without_the_pinned_commit_leaves_nothing(checkout, tmp_path):
-    wanted = upstream.Series.load(write_series(tmp_path / "else", "1" * 40))
+    wanted = Series.load(write_series(tmp_path / "else", "1" * 40))
     target = tmp_path / "place" / "RoboVLMs"
     with pytest.raises(CheckoutError, match=rf"cannot fetch.*{'1' * 40}"):
-        upstream.fetch(target, checkout, series=wanted)
+        fetch(target, checkout, series=wanted)
     assert list(target.parent.iterdir()) == []
 
 
@@ -91,11 +92,11 @@ def test_a_source_that_never_answers_is_given_up(tmp_path, series, monkeypatch):
     monkeypatch.setenv("GIT_SSH_COMMAND", str(silent))
     monkeypatch.setattr("robovlms_mobile.checkout.fetching.REACH_SECONDS", 0.3)
     with pytest.raises(CheckoutError, match=r"no answer in 0\.3 s"):
-        upstream.fetch(tmp_path / "RoboVLMs2", "ssh://nowhere.invalid/RoboVLMs", series=series)
+        fetch(tmp_path / "RoboVLMs2", "ssh://nowhere.invalid/RoboVLMs", series=series)
 
 
 def test_the_submodule_is_filled_from_a_source_that_was_given(project, checkout, series):
-    status = upstream.fetch(project / "RoboVLMs", checkout, series=series)
+    status = fetch(project / "RoboVLMs", checkout, series=series)
     assert status.state == "pristine"
     assert (project / "RoboVLMs" / ".git").is_file()  # a submodule, not a clone
     assert git(project, "status", "--porcelain") == ""
@@ -104,24 +105,24 @@ def test_the_submodule_is_filled_from_a_source_that_was_given(project, checkout,
 def test_the_submodules_configured_address_is_honoured(project, series):
     git(project, "config", "submodule.RoboVLMs.url", "https://127.0.0.1:9/mirror")
     with pytest.raises(CheckoutError, match=r"https://127\.0\.0\.1:9/mirror"):
-        upstream.fetch(project / "RoboVLMs", series=series)
+        fetch(project / "RoboVLMs", series=series)
 
 
 def test_a_local_submodule_address_nobody_gave_stays_forbidden(project, series):
     with pytest.raises(CheckoutError, match=r"transport 'file' not allowed.*--source DIR"):
-        upstream.fetch(project / "RoboVLMs", series=series)
+        fetch(project / "RoboVLMs", series=series)
 
 
 def test_an_interrupted_submodule_update_is_finished(project, checkout, series):
     target = project / "RoboVLMs"
-    upstream.fetch(target, checkout, series=series)
+    fetch(target, checkout, series=series)
     for path in target.iterdir():
         if path.name != ".git":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
-    assert upstream.fetch(target, checkout, series=series).state == "pristine"
+    assert fetch(target, checkout, series=series).state == "pristine"
 
 
 def test_a_submodule_pinned_elsewhere_than_the_series_is_told(project, checkout, tmp_path):
-    wanted = upstream.Series.load(write_series(tmp_path / "else", "1" * 40))
+    wanted = Series.load(write_series(tmp_path / "else", "1" * 40))
     with pytest.raises(CheckoutError, match="expected 1111111"):
-        upstream.fetch(project / "RoboVLMs", checkout, series=wanted)
+        fetch(project / "RoboVLMs", checkout, series=wanted)

@@ -9,12 +9,14 @@ import sys
 import pytest
 from support.fake_checkout import is_clean, snapshot
 
-from robovlms_mobile import checkout as upstream
+from robovlms_mobile.checkout.patching import patch, unpatch
+from robovlms_mobile.checkout.working_copy import checkout_status
 
 WRITES = ["fsync", "replace"]  # the steps of writing one file, in their order
 KILLED = """
 import os, sys
-from robovlms_mobile import checkout as upstream
+from robovlms_mobile.checkout import patching
+from robovlms_mobile.checkout.series import Series
 root, folder, action, step, count = sys.argv[1:]
 real, left = getattr(os, step), [int(count)]
 def stop(*args, **kwargs):
@@ -23,7 +25,7 @@ def stop(*args, **kwargs):
         os._exit(9)
     return real(*args, **kwargs)
 setattr(os, step, stop)
-getattr(upstream, action)(root, series=upstream.Series.load(folder))
+getattr(patching, action)(root, series=Series.load(folder))
 """
 
 
@@ -48,18 +50,18 @@ def finishes(checkout, series, pristine, patched):
     """Assert that from the state that is there both actions reach their end, byte for byte."""
     copy = checkout.with_name("copy")
     shutil.copytree(checkout, copy)
-    assert upstream.patch(copy, series=series).state == "patched"
+    assert patch(copy, series=series).state == "patched"
     assert snapshot(copy) == patched
-    upstream.unpatch(checkout, series=series)
+    unpatch(checkout, series=series)
     assert snapshot(checkout) == pristine
     assert is_clean(checkout)
 
 
 def both_ends(checkout, series):
     pristine = snapshot(checkout)
-    upstream.patch(checkout, series=series)
+    patch(checkout, series=series)
     patched = snapshot(checkout)
-    upstream.unpatch(checkout, series=series)
+    unpatch(checkout, series=series)
     return pristine, patched
 
 
@@ -69,14 +71,14 @@ def both_ends(checkout, series):
 def test_an_exception_at_any_write_is_told_and_finished(checkout, series, monkeypatch, action, step, count):
     pristine, patched = both_ends(checkout, series)
     if action == "unpatch":
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
     with monkeypatch.context() as patches:
         stop_at(patches, step, count)
         with contextlib.suppress(Stopped):
-            getattr(upstream, action)(checkout, series=series)
+            {"patch": patch, "unpatch": unpatch}[action](checkout, series=series)
     now = snapshot(checkout)
     expected = "pristine" if now == pristine else "patched" if now == patched else "partly patched"
-    assert upstream.checkout_status(checkout, series=series).state == expected
+    assert checkout_status(checkout, series=series).state == expected
     finishes(checkout, series, pristine, patched)
 
 
@@ -85,11 +87,11 @@ def test_an_exception_at_any_write_is_told_and_finished(checkout, series, monkey
 def test_a_kill_at_a_write_is_told_and_finished(checkout, folder, series, action, step, count):
     pristine, patched = both_ends(checkout, series)
     if action == "unpatch":
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
     command = [sys.executable, "-c", KILLED, str(checkout), str(folder), action, step, str(count)]
     assert subprocess.run(command, check=False).returncode == 9
     assert snapshot(checkout) not in (pristine, patched)
-    status = upstream.checkout_status(checkout, series=series)
+    status = checkout_status(checkout, series=series)
     assert status.state == "partly patched"
     assert "patch finishes it, unpatch takes it back" in status.message
     finishes(checkout, series, pristine, patched)

@@ -6,31 +6,32 @@ import shutil
 import pytest
 from support.fake_checkout import FIRST, LOADER, RIGHT, SECOND, WRONG, commit_all, git, is_clean, snapshot
 
-from robovlms_mobile import checkout as upstream
 from robovlms_mobile.checkout import patching
+from robovlms_mobile.checkout.patching import patch, unpatch
+from robovlms_mobile.checkout.working_copy import checkout_status
 from robovlms_mobile.errors import CheckoutError
 
 
 def test_patch_writes_both_files_and_keeps_their_mode(checkout, series):
-    status = upstream.patch(checkout, series=series)
+    status = patch(checkout, series=series)
     assert ((checkout / FIRST).read_bytes(), (checkout / SECOND).read_bytes()) == (LOADER, RIGHT)
     assert (checkout / SECOND).stat().st_mode & 0o777 == 0o755
     assert status.message == "0001-first applied; 0002-second applied"
 
 
 def test_twice_is_the_same_as_once(checkout, series):
-    upstream.patch(checkout, series=series)
+    patch(checkout, series=series)
     before = snapshot(checkout)
-    assert "0001-first already applied" in upstream.patch(checkout, series=series).message
+    assert "0001-first already applied" in patch(checkout, series=series).message
     assert snapshot(checkout) == before
-    upstream.unpatch(checkout, series=series)
-    assert "0001-first not applied" in upstream.unpatch(checkout, series=series).message
+    unpatch(checkout, series=series)
+    assert "0001-first not applied" in unpatch(checkout, series=series).message
 
 
 def test_unpatch_leaves_a_byte_identical_clean_tree(checkout, series):
     before = snapshot(checkout)
-    upstream.patch(checkout, series=series)
-    assert upstream.unpatch(checkout, series=series).state == "pristine"
+    patch(checkout, series=series)
+    assert unpatch(checkout, series=series).state == "pristine"
     assert snapshot(checkout) == before
     assert is_clean(checkout)
 
@@ -38,7 +39,7 @@ def test_unpatch_leaves_a_byte_identical_clean_tree(checkout, series):
 def test_without_git_nothing_is_patched_and_the_way_out_is_said(checkout, series):
     shutil.rmtree(checkout / ".git")
     before = snapshot(checkout)
-    for action in (upstream.patch, upstream.unpatch):
+    for action in (patch, unpatch):
         with pytest.raises(CheckoutError, match=r"`robovlms-mobile train` needs no patch, main.py a git clone.*fetch"):
             action(checkout, series=series)
     assert snapshot(checkout) == before
@@ -48,10 +49,10 @@ def test_a_change_that_came_with_the_checkout_stays_when_unpatching(checkout, se
     (checkout / SECOND).write_bytes(RIGHT)
     commit_all(checkout)
     before = snapshot(checkout)
-    status = upstream.patch(checkout, series=series)
+    status = patch(checkout, series=series)
     assert status.patched
     assert status.message == "0001-first applied; 0002-second left as it is (built in)"
-    upstream.unpatch(checkout, series=series)
+    unpatch(checkout, series=series)
     assert snapshot(checkout) == before
 
 
@@ -59,14 +60,14 @@ def test_a_file_upstream_does_not_have_is_made_and_removed(checkout, series):
     (checkout / FIRST).unlink()
     commit_all(checkout)
     before = snapshot(checkout)
-    upstream.patch(checkout, series=series)
+    patch(checkout, series=series)
     assert (checkout / FIRST).read_bytes() == LOADER
-    upstream.unpatch(checkout, series=series)
+    unpatch(checkout, series=series)
     assert snapshot(checkout) == before
     assert is_clean(checkout)
 
 
-@pytest.mark.parametrize("action", [upstream.patch, upstream.unpatch])
+@pytest.mark.parametrize("action", [patch, unpatch])
 @pytest.mark.parametrize("mine", [WRONG + b"mine = 1\n", RIGHT + b"mine = 1\n"])
 def test_your_change_in_a_needed_file_stops_everything_and_is_named(checkout, series, action, mine):
     (checkout / SECOND).write_bytes(mine)
@@ -83,7 +84,7 @@ def test_an_untracked_file_of_yours_where_upstream_has_none_is_yours(checkout, s
     commit_all(checkout)
     (checkout / FIRST).write_bytes(b"")
     with pytest.raises(CheckoutError, match="locally changed"):
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
 
 
 def test_your_other_changes_staged_or_not_are_left_alone(checkout, series):
@@ -91,9 +92,9 @@ def test_your_other_changes_staged_or_not_are_left_alone(checkout, series):
     (checkout / "robovlms/other.py").write_text("mine too\n")
     git(checkout, "add", "main.py")
     before, seen = snapshot(checkout), git(checkout, "status", "--porcelain")
-    status = upstream.patch(checkout, series=series)
+    status = patch(checkout, series=series)
     assert status.changed == ("main.py", "robovlms/other.py")
-    upstream.unpatch(checkout, series=series)
+    unpatch(checkout, series=series)
     assert snapshot(checkout) == before
     assert git(checkout, "status", "--porcelain") == seen
 
@@ -103,9 +104,9 @@ def test_upstream_changed_is_said_apart_from_your_change(checkout, series):
     commit_all(checkout)
     before = snapshot(checkout)
     with pytest.raises(CheckoutError, match=rf"{SECOND} \(upstream changed, needed by 0002-second\)"):
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
     assert snapshot(checkout) == before
-    assert upstream.unpatch(checkout, series=series).message.endswith("0002-second left as it is (upstream changed)")
+    assert unpatch(checkout, series=series).message.endswith("0002-second left as it is (upstream changed)")
 
 
 @pytest.mark.parametrize("spoil", ["@@ -2 +2 @@\n-from turtle import qd\n", "garbage"])
@@ -114,7 +115,7 @@ def test_a_patch_that_does_not_apply_is_called_bad_before_anything_is_written(ch
     path.write_text(path.read_text().replace("@@ -2 +2 @@\n-from turtle import pd\n", spoil))
     before = snapshot(checkout)
     with pytest.raises(CheckoutError, match=r"^0002-second is bad, your checkout is fine: [^\n]+$"):
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
     assert snapshot(checkout) == before
 
 
@@ -123,7 +124,7 @@ def test_a_patch_with_another_result_than_listed_is_called_bad(checkout, series)
     wrong = dataclasses.replace(series, patches=(series.patches[0], second))
     before = snapshot(checkout)
     with pytest.raises(CheckoutError, match=r"0002-second is bad.*series\.json says 0000"):
-        upstream.patch(checkout, series=wrong)
+        patch(checkout, series=wrong)
     assert snapshot(checkout) == before
 
 
@@ -134,11 +135,11 @@ def test_line_end_settings_change_no_byte(checkout, series, autocrlf):
     git(checkout, "checkout", "--", SECOND)  # with "true" the file now has CRLF
     before = snapshot(checkout)
     assert (b"\r\n" in before[SECOND][0]) == (autocrlf == "true")
-    assert upstream.patch(checkout, series=series).state == "patched"
+    assert patch(checkout, series=series).state == "patched"
     assert (checkout / SECOND).read_bytes() == before[SECOND][0].replace(
         b"from turtle import pd", b"import pandas as pd"
     )
-    assert upstream.unpatch(checkout, series=series).state == "pristine"
+    assert unpatch(checkout, series=series).state == "pristine"
     assert snapshot(checkout) == before
     assert is_clean(checkout)
 
@@ -151,24 +152,24 @@ def test_settings_for_whitespace_and_a_repository_round_the_scratch_folder_do_no
     scratch.mkdir()
     git(scratch, "init", "--quiet")
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
-    assert upstream.patch(checkout, series=series).patched
+    assert patch(checkout, series=series).patched
     assert (checkout / SECOND).read_bytes() == RIGHT
 
 
 def test_a_checkout_given_by_a_relative_path_with_spaces_works(checkout, series, monkeypatch):
     moved = checkout.rename(checkout.parent / "my robot")
     monkeypatch.chdir(moved.parent)
-    assert upstream.patch("my robot", series=series).state == "patched"
-    assert upstream.unpatch("my robot", series=series).next.endswith("--root 'my robot'")
+    assert patch("my robot", series=series).state == "patched"
+    assert unpatch("my robot", series=series).next.endswith("--root 'my robot'")
 
 
 def test_mixed_line_ends_could_not_be_given_back_so_they_stop_everything(checkout, series):
     git(checkout, "config", "core.autocrlf", "input")
     (checkout / SECOND).write_bytes(WRONG.replace(b"\n", b"\r\n", 1))
-    assert upstream.checkout_status(checkout, series=series).patches[1].state == "missing"
+    assert checkout_status(checkout, series=series).patches[1].state == "missing"
     before = snapshot(checkout)
     with pytest.raises(CheckoutError, match=rf"nothing was written: .*{SECOND} has mixed line ends"):
-        upstream.patch(checkout, series=series)
+        patch(checkout, series=series)
     assert snapshot(checkout) == before
 
 
@@ -176,5 +177,5 @@ def test_the_owner_of_a_file_is_kept_where_we_may_set_it(checkout, series, monke
     given = []
     owners = [((checkout / file).stat().st_uid, (checkout / file).stat().st_gid) for file in (FIRST, SECOND)]
     monkeypatch.setattr(patching.os, "chown", lambda path, uid, gid: given.append((uid, gid)))
-    upstream.patch(checkout, series=series)
+    patch(checkout, series=series)
     assert given == owners

@@ -3,10 +3,11 @@
 import pytest
 from support.fake_checkout import blob_id, git, is_clean, make_checkout, snapshot
 
-from robovlms_mobile import checkout as upstream
-from robovlms_mobile.checkout.patching import contents
+from robovlms_mobile.checkout.patching import contents, patch, unpatch
+from robovlms_mobile.checkout.series import Series
+from robovlms_mobile.checkout.working_copy import checkout_status
 
-SERIES = upstream.Series.load()
+SERIES = Series.load()
 
 
 @pytest.fixture
@@ -17,19 +18,19 @@ def copy(real_root, tmp_path):
 
 
 def test_patch_and_unpatch_leave_the_real_tree_byte_identical(copy):
-    before, status = snapshot(copy), upstream.checkout_status(copy)
+    before, status = snapshot(copy), checkout_status(copy)
     assert status.state == ("pristine" if status.commit == SERIES.commit else "other commit")
-    assert upstream.patch(copy).patched
+    assert patch(copy).patched
     changed = {name for name, content in snapshot(copy).items() if before.get(name) != content}
     assert changed == {patch.file for patch in status.patches if patch.state == "missing"}
-    assert "already applied" in upstream.patch(copy).message
-    assert upstream.unpatch(copy).state == status.state
+    assert "already applied" in patch(copy).message
+    assert unpatch(copy).state == status.state
     assert snapshot(copy) == before
     assert is_clean(copy)
 
 
 def test_the_patched_files_do_what_the_patches_say(copy):
-    upstream.patch(copy)
+    patch(copy)
     loader = (copy / SERIES.patches[0].file).read_text()
     compile(loader, "robovlms/__init__.py", "exec")
     assert 'group="robovlms.plugins"' in loader

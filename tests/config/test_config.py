@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from robovlms_mobile.config import MOBILE_KEYS, lint, load_config
-from robovlms_mobile.config.keys import FROM_ABOVE
+from robovlms_mobile.config.keys import FROM_ABOVE, MOBILE_KEYS
+from robovlms_mobile.config.lint import lint
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.data.block import BLOCK_KEYS, RULES, parse_block
 from robovlms_mobile.errors import ConfigError
 

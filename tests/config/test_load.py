@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from robovlms_mobile.config import load_config
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from robovlms_mobile.config import load_config
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.config.model_size import MLP, estimate
 from robovlms_mobile.doctor.output import trainable_bytes
 from robovlms_mobile.errors import ConfigError

@@ -4,7 +4,7 @@ import pytest
 from support.configs import merge, minimal_config
 from support.runs import TRAIN
 
-from robovlms_mobile.config import lint
+from robovlms_mobile.config.lint import lint
 from robovlms_mobile.config.refusals import check_run
 from robovlms_mobile.errors import ConfigError
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.cli import main
-from robovlms_mobile.config import load_config
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.doctor import checkout, checks, configuration, machine, model, output, packages, recorded
 from robovlms_mobile.doctor.checks import Subject, run_check
 from robovlms_mobile.errors import CheckoutError, DataError

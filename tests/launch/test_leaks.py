@@ -8,7 +8,8 @@ from support.checkouts import TESTS
 from support.patched import copy_of
 from support.untouched import state
 
-from robovlms_mobile.launch import process as launch
+from robovlms_mobile.launch.process import RENDEZVOUS
+from robovlms_mobile.launch.running import run_main
 
 STRANGER = """
 import json, subprocess, sys
@@ -62,7 +63,7 @@ def test_a_patched_main_py_trains_with_every_function_as_it_came(patched_run):
 
 @pytest.mark.parametrize("ends", ["well", "with an error"])
 def test_running_main_py_from_this_process_leaves_it_as_it_was(tmp_path, monkeypatch, capfd, ends):
-    for name in launch.RENDEZVOUS:
+    for name in RENDEZVOUS:
         monkeypatch.delenv(name, raising=False)
     (tmp_path / "main.py").write_text(
         "import os, sys, torch, torch.distributed as dist\n"
@@ -75,9 +76,9 @@ def test_running_main_py_from_this_process_leaves_it_as_it_was(tmp_path, monkeyp
 
     before = state()
     if ends == "well":
-        launch.run_main(tmp_path, ["config.json"], verbose=False)
+        run_main(tmp_path, ["config.json"], verbose=False)
     else:
         with pytest.raises(KeyError):
-            launch.run_main(tmp_path, ["config.json"], verbose=False)
+            run_main(tmp_path, ["config.json"], verbose=False)
     assert state() == before
     assert capfd.readouterr().out.strip() == "0 1 1 ['config.json']"

@@ -94,7 +94,7 @@ except backbones.ModelError:
 
 @pytest.mark.parametrize("name", ["RoboKosMos", "RoboMoonDream"])
 def test_python_in_a_models_folder_runs_only_for_a_model_that_needs_it(upstream_root, run_python, tmp_path, name):
-    code = "from robovlms_mobile.launch import process; process.prepare()\n" + REMOTE
+    code = "from robovlms_mobile.launch import placeholders; placeholders.install()\n" + REMOTE
     environ = {"PYTHONPATH": upstream_root, "HF_HOME": tmp_path / "hub", "HF_HUB_OFFLINE": 1}
     done = run_python(["-c", code, name], tmp_path, environ)
     assert done.returncode == 0, done.stderr
