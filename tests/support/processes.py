@@ -1,15 +1,21 @@
 """Run git and Python for tests."""
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
+import uuid
+from pathlib import Path
 
 QUIET = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "PYTHONUNBUFFERED": "1",
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONFAULTHANDLER": "1",
 }
+MARK = "TESTS_STARTED"  # its value tells what one call started, also in sessions of their own as torchrun has them
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 
@@ -23,9 +29,30 @@ def run_python(arguments, cwd, env=None, timeout=300):
     """Run this Python with `arguments` in `cwd`; return the CompletedProcess, stdout and stderr as text.
 
     One thread, no bytecode written, and no rank left over from this process; `env` is added on top (None
-    removes a variable). A test checks `returncode` itself.
+    removes a variable). A test checks `returncode` itself. One that outlasts `timeout` fails the test with what it
+    printed and where each of its processes stood.
     """
-    wanted = {**os.environ, **QUIET, **dict.fromkeys(RENDEZVOUS), **(env or {})}
+    wanted = {**os.environ, **QUIET, **dict.fromkeys(RENDEZVOUS), MARK: uuid.uuid4().hex, **(env or {})}
     environ = {name: str(value) for name, value in wanted.items() if value is not None}
     command = [sys.executable, *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environ, timeout=timeout, capture_output=True, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=cwd, env=environ, **pipes) as process:
+        try:
+            stdout, stderr = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            _signal(environ[MARK], signal.SIGABRT)  # Python's faulthandler then prints the stacks
+            try:
+                stdout, stderr = process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                _signal(environ[MARK], signal.SIGKILL)
+                stdout, stderr = process.communicate()
+            raise AssertionError(f"not over after {timeout} s: {command}\n{stdout}\n{stderr[-20000:]}") from None
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
+
+
+def _signal(mark, number):
+    """Send a signal to every process that has this mark in its environment. Linux alone has such a list."""
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or over meanwhile
+            if f"{MARK}={mark}".encode() in environ.read_bytes():
+                os.kill(int(environ.parent.name), number)

@@ -64,7 +64,7 @@ def single(train, tmp_path_factory):
     return losses(folder)
 
 
-@pytest.mark.parametrize("processes", [2, 4])
+@pytest.mark.parametrize("processes", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_losses_are_those_of_one_process(train, single, tmp_path, processes):
     """20 training windows; 10 validation windows, which four processes cannot share evenly."""
     done = train(tmp_path, processes)
