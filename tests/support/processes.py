@@ -45,6 +45,7 @@ def run_python(arguments, cwd, env=None, timeout=300):
                 stdout, stderr = process.communicate(timeout=20)
             except subprocess.TimeoutExpired:
                 _signal(environ[MARK], signal.SIGKILL)
+                process.kill()
                 stdout, stderr = process.communicate()
             raise AssertionError(f"not over after {timeout} s: {command}\n{stdout}\n{stderr[-20000:]}") from None
     return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
