@@ -147,7 +147,10 @@ def patched_run(upstream_root, write_config, tmp_path_factory):
     """One run of a patched checkout's main.py on a folder in use: done, facts (see support/patched.py), folder."""
     folder = tmp_path_factory.mktemp("patched")
     checkout = copy_of(upstream_root, folder / "RoboVLMs")
-    config = write_config(folder)
+    shipped = {"windows": "padded"}  # as in the lab's config; a few batches of them
+    config = write_config(
+        folder, train_dataset=shipped, val_dataset=shipped, trainer={"limit_train_batches": 20, "limit_val_batches": 5}
+    )
     data = json.loads(config.read_text())["train_dataset"]["data_dir"]
     make_ready(data)
     return run_and_look(folder, [checkout / "main.py"], config)

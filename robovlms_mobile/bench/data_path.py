@@ -19,7 +19,7 @@ from robovlms_mobile.data.actions import UPSTREAM_DIM
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.episodes import find_episodes
-from robovlms_mobile.data.frame_store.build import build
+from robovlms_mobile.data.frame_store.build import build, line_of
 from robovlms_mobile.data.frame_store.store import INDEX, Entry, open_store
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.split.kept import manifest_path
@@ -203,7 +203,7 @@ def _index(folder, episodes):
         same = {"digest": "0" * 32, "length": 18, "images_key": "images", "instruction": None, "actions": "A" * 288}
         sizes = {"size": 0, "bytes": 0, "crc": 0}
         entry = Entry(f"{name}.h5", mtime_ns=stamp, file=f"{name}.npy", scenario="1box_hori_left", **sizes, **same)
-        lines.append(entry.to_line())
+        lines.append(line_of(entry))
     (store.folder / INDEX).write_text("".join(lines))
     names = sorted(path.name for path in folder.glob("*.h5"))
     sides = [dict.fromkeys(part, "0" * 32) for part in (names[episodes // 5 :], names[: episodes // 5])]

@@ -6,7 +6,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from robovlms_mobile.data.episodes import NAME, Episode, Notes
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.hdf5.episode_file import NAME, Notes
 from robovlms_mobile.data.hdf5.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command

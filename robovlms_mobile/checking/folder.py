@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from robovlms_mobile.checking.episode import Finding, look_at
 from robovlms_mobile.data.block import Block
-from robovlms_mobile.data.episodes import NAME, find_episodes, read_with_notes
+from robovlms_mobile.data.episodes import find_episodes
+from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes
 from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.errors import DataError

@@ -20,7 +20,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build or drop. Raises DataError without episodes; OSError text when the disk does not take it."""
-    from robovlms_mobile.data.frame_store.open import drop_stores, progress_bar
+    from robovlms_mobile.data.frame_store.build import build, drop_stores, progress_bar
     from robovlms_mobile.data.frame_store.store import open_store
 
     if args.drop:
@@ -28,7 +28,6 @@ def run(args: argparse.Namespace) -> int:
         text = "\n".join(f"dropped {folder}" for folder in result["dropped"]) or "nothing to drop"
     else:
         from robovlms_mobile.data.episodes import find_episodes
-        from robovlms_mobile.data.frame_store.build import build
         from robovlms_mobile.errors import DataError
 
         paths = find_episodes(args.folder, args.pattern)
@@ -40,8 +39,8 @@ def run(args: argparse.Namespace) -> int:
             raise DataError(
                 f"{store.folder}: {error.strerror or error}. Free some room, or name another --dir."
             ) from error
-        ready = sum(map(store.has, paths))
-        result = {"folder": str(store.folder), "episodes": len(paths), "decoded": ready, "bytes": store.bytes()}
+        ready, size = sum(map(store.has, paths)), sum(path.stat().st_size for path in store.folder.glob("*.npy"))
+        result = {"folder": str(store.folder), "episodes": len(paths), "decoded": ready, "bytes": size}
         text = f"{ready} of {len(paths)} episodes decoded, {result['bytes'] / 1e6:.1f} MB in {store.folder}"
     print(json.dumps(result, indent=2) if args.json else text)
     return 0 if args.drop or result["decoded"] == result["episodes"] else 1

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES
-from robovlms_mobile.data.block import BLOCK_KEYS, Block, wrong_values
+from robovlms_mobile.data.block import AUGMENT_KEYS, BLOCK_KEYS, Block, wrong_values
 from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.options import blocks
@@ -95,7 +94,7 @@ def _pair(mobile):
             if same_data and ours != theirs:
                 what = f"is {as_json(ours)} and train_dataset's {as_json(theirs)}: they would share episodes"
                 yield Finding("error", what, f"{where}.{name}", "set both to the same value")
-        idle = [name for name in (*AUGMENT_VALUES, "balance") if val.get(name) not in (None, 0, 1)]
+        idle = [name for name in (*AUGMENT_KEYS, "balance") if val.get(name) not in (None, 0, 1)]
         if idle:
             yield Finding("warn", f"no effect in validation: {', '.join(idle)}", where, "remove it there")
         default = list(Block.real_dims)

@@ -1,59 +1,78 @@
 """The dataset block of a config: every key with what it takes and means, apart from what upstream adds to it.
 
-The one place that knows: lint, the dataset and the list of known keys go by `Block`'s fields.
+The one place that knows: lint, the dataset and the list of known keys go by `Block` and RULES.
 """
-# ruff: noqa: RUF009 - what makes a field is called, as `field` itself
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.names import ACTION_DIMS, check_keys
 from robovlms_mobile.errors import ConfigError
 
 if TYPE_CHECKING:
     from robovlms_mobile.data.actions import ActionSpace
 
+# fmt: off
 UPSTREAM_KEYS = (
-    "act_step",
-    "discrete",
-    "discrete_action",
-    "discrete_action_history",
-    "fwd_pred_next_n",
-    "image_fn",
-    "image_size",
-    "is_training",
-    "max_action",
-    "min_action",
-    "model_name",
-    "mu_val",
-    "n_bin",
-    "norm_action",
-    "norm_max",
-    "norm_min",
-    "regular_action",
-    "seed",
-    "tcp_rel",
-    "tokenizer",
-    "tokenizer_config",
-    "use_mu_law",
-    "weights",
-    "window_size",
-    "x_mean",
-    "x_std",
+    "act_step", "discrete", "discrete_action", "discrete_action_history", "fwd_pred_next_n", "image_fn", "image_size",
+    "is_training", "max_action", "min_action", "model_name", "mu_val", "n_bin", "norm_action", "norm_max", "norm_min",
+    "regular_action", "seed", "tcp_rel", "tokenizer", "tokenizer_config", "use_mu_law", "weights", "window_size",
+    "x_mean", "x_std",
 )
+# fmt: on
+JITTER = {"brightness": 1.0, "contrast": 1.0, "saturation": 1.0, "hue": 0.5}  # name → largest strength
 
 
 @dataclass(frozen=True)
-class Rule:
-    """What a key takes: whether a value fits, what fits in words, and what the key means in one line."""
+class Block:
+    """What a config's `train_dataset` or `val_dataset` says about episodes.
 
-    fits: Callable[[Any], bool]
-    expected: str
-    about: str
+    Attributes:
+        data_dir: folder of the episode files.
+        episode_pattern: which files of it.
+        train_split: share of the episodes that is trained on.
+        is_validation: the block's role, which upstream says as well.
+        windows: "padded": every frame starts a window, what lies past the end masked; "full": only whole windows.
+        shift_first: pair every frame, not the first alone, with the action after its own.
+        split: how episodes are divided.
+        balance: repeat windows with rare directions.
+        mirror: probability of a mirrored window.
+        color_jitter: strength of changed colours.
+        random_crop: smallest part of a side that is kept.
+        rgb_pad: pixels of a random shift.
+        color_order: order of the recorded colours.
+        real_dims: the action dims the robot has.
+        instruction: what the policy is told, in place of what was recorded.
+        on_bad_episode: what a file that cannot be used does.
+
+    Raises:
+        ConfigError: values that do not fit, all of them.
+    """
+
+    data_dir: str
+    episode_pattern: str | list = "episode_*.h5"
+    train_split: float = 0.8
+    is_validation: bool | None = None
+    windows: str = "padded"
+    shift_first: bool = False
+    split: str = "stratified"
+    balance: str | None = None
+    mirror: float = 0.0
+    color_jitter: float | dict = 0.0
+    random_crop: float | list = 1.0
+    rgb_pad: int = 0
+    color_order: str = "rgb"
+    real_dims: tuple = ("linear_x", "linear_y")
+    instruction: str | dict | None = None
+    on_bad_episode: str = "stop"
+
+    def __post_init__(self) -> None:
+        wrong = [f"{name} is {getattr(self, name)!r}, expected {what}" for name, what in wrong_values(vars(self))]
+        if wrong:
+            raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
 
 
 def _text(value):
@@ -64,6 +83,14 @@ def _texts(value):
     return isinstance(value, list | tuple) and bool(value) and all(map(_text, value))
 
 
+def _number(value):
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _share(value):
+    return _number(value) and 0 <= value <= 1
+
+
 def _dims(value):
     return _texts(value) and len(set(value)) == len(value) and set(value) <= set(ACTION_DIMS)
 
@@ -72,96 +99,58 @@ def _instruction(value):
     return value is None or _text(value) or (isinstance(value, dict) and _texts(list(value.values())))
 
 
-def _switch(value):
-    return isinstance(value, bool)
+def _jitter(value):
+    if not isinstance(value, dict):
+        return _share(value)
+    return all(name in JITTER and _share(each) and each <= JITTER[name] for name, each in value.items())
 
 
-def _key(about, fits, expected, **default):
-    return field(metadata={"rule": Rule(fits, expected, about)}, **default)
+def _crop(value):
+    ends = value if isinstance(value, list | tuple) else (value, 1.0)
+    return len(ends) == 2 and all(map(_number, ends)) and 0 < ends[0] <= ends[1] <= 1
 
 
-def _choice(about, *choices):
-    """One of some values, the first by default."""
-    return _key(about, choices.__contains__, " or ".join(map(json.dumps, choices)), default=choices[0])
+def _pixels(value):
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _augment(name, default, about):
-    return _key(about, *AUGMENT_VALUES[name], default=default)
+def _one_of(*choices):
+    return choices.__contains__, " or ".join(map(json.dumps, choices))
 
 
-@dataclass(frozen=True)
-class Block:
-    """What a config's `train_dataset` or `val_dataset` says about episodes.
-
-    Raises:
-        ConfigError: values that do not fit, all of them.
-    """
-
-    data_dir: str = _key(
-        "folder of the episode files",
-        lambda value: _text(value) or isinstance(value, PathLike),
-        "the folder of the episode files",
-    )
-    episode_pattern: str | list = _key(
-        "which files of it",
-        lambda value: _text(value) or _texts(value),
-        "a file name pattern or a list of them",
-        default="episode_*.h5",
-    )
-    train_split: float = _key(
-        "share of the episodes that is trained on",
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {  # key → (whether a value fits, what fits in words)
+    "data_dir": (lambda value: _text(value) or isinstance(value, PathLike), "the folder of the episode files"),
+    "episode_pattern": (lambda value: _text(value) or _texts(value), "a file name pattern or a list of them"),
+    "train_split": (
         lambda value: isinstance(value, float) and 0 < value < 1,
         "the share of episodes to train on, between 0 and 1",
-        default=0.8,
-    )
-    is_validation: bool | None = _key(
-        "the block's role, which upstream says as well",
-        lambda value: value is None or _switch(value),
-        "true or false",
-        default=None,
-    )
-    windows: str = _choice(
-        "every frame starts a window, what lies past the end masked; or only windows that are whole", "padded", "full"
-    )
-    shift_first: bool = _key(
-        "pair every frame, not the first alone, with the action after its own", _switch, "true or false", default=False
-    )
-    split: str = _choice("how episodes are divided", "stratified", "sorted")
-    balance: str | None = _choice("repeat windows with rare directions", None, "direction")
-    mirror: float = _augment("mirror", 0.0, "probability of a mirrored window")
-    color_jitter: float | dict = _augment("color_jitter", 0.0, "strength of changed colours")
-    random_crop: float | list = _augment("random_crop", 1.0, "smallest part of a side that is kept")
-    rgb_pad: int = _augment("rgb_pad", 0, "pixels of a random shift")
-    color_order: str = _choice("order of the recorded colours", "rgb", "bgr")
-    real_dims: tuple = _key(
-        "the action dims the robot has",
-        _dims,
-        f"a list out of {list(ACTION_DIMS)}, each once",
-        default=("linear_x", "linear_y"),
-    )
-    instruction: str | dict | None = _key(
-        "what the policy is told, in place of what was recorded",
-        _instruction,
-        "a sentence, or an object scenario → sentence",
-        default=None,
-    )
-    on_bad_episode: str = _choice("what a file that cannot be used does", "stop", "skip")
-
-    def __post_init__(self) -> None:
-        wrong = [f"{name} is {getattr(self, name)!r}, expected {rule}" for name, rule in wrong_values(vars(self))]
-        if wrong:
-            raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
-
-
-RULES: dict[str, Rule] = {each.name: each.metadata["rule"] for each in fields(Block)}
+    ),
+    "is_validation": (lambda value: value is None or isinstance(value, bool), "true or false"),
+    "windows": _one_of("padded", "full"),
+    "shift_first": (lambda value: isinstance(value, bool), "true or false"),
+    "split": _one_of("stratified", "sorted"),
+    "balance": _one_of(None, "direction"),
+    "mirror": (_share, "a probability from 0 to 1"),
+    "color_jitter": (
+        _jitter,
+        "a strength from 0 to 1, or an object of brightness, contrast, saturation (to 1), hue (to 0.5)",
+    ),
+    "random_crop": (_crop, "the smallest part of a side to keep, e.g. 0.9, or [smallest, largest], above 0 to 1"),
+    "rgb_pad": (_pixels, "a whole number of pixels, 0 for none"),
+    "color_order": _one_of("rgb", "bgr"),
+    "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
+    "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
+    "on_bad_episode": _one_of("stop", "skip"),
+}
+AUGMENT_KEYS = ("mirror", "color_jitter", "random_crop", "rgb_pad")
 BLOCK_KEYS = ("type", *RULES, "model_name", "sampler")
 
 
 def wrong_values(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield (key, what is expected) for each value of a dataset block that does not fit."""
-    for name, rule in RULES.items():
-        if name in given and not rule.fits(given[name]):
-            yield name, rule.expected
+    for name, (fits, expected) in RULES.items():
+        if name in given and not fits(given[name]):
+            yield name, expected
 
 
 def parse_block(config: Mapping) -> Block:

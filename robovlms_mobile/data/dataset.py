@@ -11,9 +11,8 @@ from PIL import Image
 from torch.utils.data import Dataset
 
 from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES
 from robovlms_mobile.data.batch import Batch
-from robovlms_mobile.data.block import Block, action_space, parse_block
+from robovlms_mobile.data.block import AUGMENT_KEYS, Block, action_space, parse_block
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.epoch import run_epoch
 from robovlms_mobile.data.frame_store.open import frames_folder, ready_store, wants_store
@@ -22,7 +21,7 @@ from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.prompt import text_function
 from robovlms_mobile.data.split.kept import copy_beside, divided
-from robovlms_mobile.data.windows import hidden_frames, make_window, window_starts
+from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError, DataError
 from robovlms_mobile.seeds import generator_of
 
@@ -144,7 +143,9 @@ class MobileVLAH5Dataset(Dataset):
     def _load(self, paths):
         """Return the good episodes of `paths`: those in the frame store without opening their files."""
         if self.transform is None or not wants_store(self.transform.options):
-            return load_episodes(paths, self.block.on_bad_episode)
+            from robovlms_mobile.data.hdf5.episode_file import read_episode
+
+            return load_episodes(paths, self.block.on_bad_episode, read_episode)
         self.store = ready_store(self.block, paths, self.transform)
         return load_episodes(paths, self.block.on_bad_episode, self.store.read)
 
@@ -168,18 +169,10 @@ class MobileVLAH5Dataset(Dataset):
                 stacklevel=2,
             )
         if self.training and self.block.balance == "direction":
-            samples = self._balanced(samples)
+            from robovlms_mobile.data.augment.balance import balanced
+
+            samples = balanced(samples, self.window_size, self.chunk_size, shift)
         return samples
-
-    def _balanced(self, samples):
-        """Repeat the windows with rare directions."""
-        from robovlms_mobile.data.augment.balance import balanced_indices, chunk_directions
-
-        found = []
-        for episode, start in samples:
-            window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
-            found.append(chunk_directions(episode.actions, window, self.chunk_size))
-        return [samples[index] for index in balanced_indices(found)]
 
     def _report(self):
         low, high = self.space.bounds
@@ -198,19 +191,16 @@ class MobileVLAH5Dataset(Dataset):
                 stacklevel=2,
             )
         if self.augmentation and self.augmentation.mirror:
-            self._report_mirror()
+            from robovlms_mobile.data.augment.mirror import warn_of_unmirrored
+
+            warn_of_unmirrored((instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes)
         role = "training" if self.training else "validation"
-        cut = (self.window_size, self.chunk_size, self.block.windows, int(self.block.shift_first))
-        if hidden := hidden_frames([each.length for each in self.episodes], *cut):
-            warnings.warn(f'"windows": "{self.block.windows}" in {role}: {hidden}; "padded" shows all.', stacklevel=2)
+        if self.block.windows == "full":
+            from robovlms_mobile.data.hidden import warn_of_hidden
+
+            lengths = [each.length for each in self.episodes]
+            warn_of_hidden(role, lengths, self.window_size, self.chunk_size, int(self.block.shift_first))
         log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
-
-    def _report_mirror(self):
-        from robovlms_mobile.data.augment.mirror import not_mirrored
-
-        texts = {(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes}
-        if kept := not_mirrored(texts):
-            warnings.warn(f"mirror leaves windows with these instructions as they are: {kept}.", stacklevel=2)
 
 
 def _is_training(config, block):
@@ -228,8 +218,8 @@ def _is_training(config, block):
 
 def _augmentation(block, transform):
     """Return the block's Augmentation, or None when all of it is off."""
-    asked = {name: getattr(block, name) for name in AUGMENT_VALUES}
-    if asked == {name: getattr(Block, name) for name in AUGMENT_VALUES}:
+    asked = {name: getattr(block, name) for name in AUGMENT_KEYS}
+    if asked == {name: getattr(Block, name) for name in AUGMENT_KEYS}:
         return None
     from robovlms_mobile.data.augment.augmentation import Augmentation
 

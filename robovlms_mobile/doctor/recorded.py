@@ -53,7 +53,8 @@ def _parse(where, block, config):
 
 def _read_source(where, parsed, config):
     """Return the good episodes, list[Episode], or None when there is none."""
-    from robovlms_mobile.data.episodes import find_episodes, read_episode
+    from robovlms_mobile.data.episodes import find_episodes
+    from robovlms_mobile.data.hdf5.episode_file import read_episode
 
     try:
         paths = find_episodes(parsed.data_dir, parsed.episode_pattern)
@@ -121,8 +122,9 @@ def _actions(good, parsed, config):
 
 def _windows(where, parsed, is_training, good, config):
     """Return the paths this block uses."""
+    from robovlms_mobile.data.hidden import hidden_frames
     from robovlms_mobile.data.split.manifest import planned
-    from robovlms_mobile.data.windows import hidden_frames, window_starts
+    from robovlms_mobile.data.windows import window_starts
 
     try:
         split = planned(parsed, good, folder=((config.get("mobile") or {}).get("frames") or {}).get("dir"))

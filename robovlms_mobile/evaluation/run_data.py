@@ -4,6 +4,7 @@ from pathlib import Path
 
 from robovlms_mobile.data.block import BLOCK_KEYS, Block, parse_block
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.split.manifest import load
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.options import mobile_blocks
@@ -36,7 +37,7 @@ def episodes_of(configs: dict, run: Path) -> tuple[list, list]:
     if not (run / SPLIT).is_file():
         raise DataError(f"{run} has no {SPLIT}, so nobody knows which episodes it trained on.")
     block, manifest = block_of(configs), load(run / SPLIT)
-    episodes = load_episodes(find_episodes(block.data_dir, block.episode_pattern), "skip")
+    episodes = load_episodes(find_episodes(block.data_dir, block.episode_pattern), "skip", read_episode)
     sides = (manifest.train, manifest.validation)
     train, validation = ([each for each in episodes if each.name in side] for side in sides)
     return train, validation

@@ -29,7 +29,7 @@ def near_duplicates(signatures: dict[str, np.ndarray], actions: dict[str, np.nda
     """Return the pairs within NEAR, and those with equal actions within NEAR_IF_SAME: list[Pair], closest first.
 
     Args:
-        signatures: name → (3, 16, 16) uint8, as `FrameStore.signature` gives them.
+        signatures: name → (3, 16, 16) uint8, as `near_duplicates.thumbnails` makes them.
         actions: name → (T, 3) array.
     """
     found = []

@@ -1,10 +1,13 @@
 """Thumbnails of an episode: from the frame store where it is ready, else three frames decoded from the file."""
 
+from contextlib import suppress
+
 import numpy as np
 from PIL import Image
 
 from robovlms_mobile.data.frame_store.store import open_store
 from robovlms_mobile.data.hdf5.frames import read_frames
+from robovlms_mobile.data.split.near_duplicates import thumbnails
 from robovlms_mobile.report.records import Record
 
 WIDTH = 256  # pixels across a thumbnail; its height follows the camera's
@@ -40,10 +43,10 @@ class Looks:
         return self._read[record.name]
 
     def signature(self, record: Record) -> np.ndarray:
-        """Return grey thumbnails (3, 16, 16) uint8, as `FrameStore.signature`. Raises DataError as above."""
-        stored = self._stored(record, self.store.signature)
+        """Return grey thumbnails (3, 16, 16) uint8 to find near-duplicates by. Raises DataError as above."""
+        stored = self._stored(record)
         if stored is not None:
-            return stored
+            return thumbnails(stored)
         squares = [_resized(each, CELLS * CELL, CELLS * CELL) for each in self.thumbnails(record)]
         grey = np.mean(squares, axis=-1).reshape(3, CELLS, CELL, CELLS, CELL)
         return grey.mean(axis=(2, 4)).round().astype(np.uint8)
@@ -51,19 +54,17 @@ class Looks:
     def _frames(self, record):
         length = record.episode.length
         indices = [0, length // 2, length - 1]
-        stored = self._stored(record, self.store.frames)
+        stored = self._stored(record)
         if stored is not None:
-            return stored[indices]
+            return np.moveaxis(stored[indices], 1, -1)
         return [read_frames(record.episode, [index], self.color_order)[0] for index in indices]
 
-    def _stored(self, record, read):
-        """Return what `read` finds in the store, None where the episode is not in it or fails its checksum."""
-        if not self.store.has(record.episode.path):
-            return None
-        try:
-            return read(record.name)
-        except KeyError:
-            return None
+    def _stored(self, record):
+        """Return the episode's planes; None where it is not in the store, or fails its checksum there."""
+        if self.store.has(record.episode.path):
+            with suppress(KeyError):
+                return self.store.planes(record.name)
+        return None
 
 
 def _resized(frame, width, height):

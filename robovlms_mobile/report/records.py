@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from robovlms_mobile.data.episodes import NAME, Episode, read_with_notes
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes
 from robovlms_mobile.errors import DataError
 
 UNKNOWN = "not in the name"

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES
-from robovlms_mobile.data.block import Block, parse_block
+from robovlms_mobile.data.block import AUGMENT_KEYS, Block, parse_block
 from robovlms_mobile.options import mobile_blocks
 
 
@@ -56,6 +55,6 @@ def settings_of(config: dict | None) -> Settings:
         window_size=config.get("window_size", Settings.window_size),
         chunk_size=config.get("fwd_pred_next_n", Settings.chunk_size),
         image_size=config.get("image_size", Settings.image_size),
-        augmentation={name: getattr(block, name) for name in AUGMENT_VALUES} if given else None,
+        augmentation={name: getattr(block, name) for name in AUGMENT_KEYS} if given else None,
         frames_dir=frames.get("dir"),
     )

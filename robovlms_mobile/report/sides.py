@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from robovlms_mobile.data.directions import directions
+from robovlms_mobile.data.hidden import hidden_frames
 from robovlms_mobile.data.split.manifest import planned
-from robovlms_mobile.data.windows import hidden_frames, window_starts
+from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.report.records import Record
 from robovlms_mobile.report.sequences import histogram
 from robovlms_mobile.report.settings import Settings

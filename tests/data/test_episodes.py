@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.episodes import find_episodes, load_episodes, read_episode
+from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.hdf5 import sandbox as trial
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.errors import DataError
 
@@ -80,19 +81,19 @@ def test_all_bad_files_are_listed_before_anything_stops(tmp_path):
     good = write(tmp_path / "episode_1.h5")
     bad = [write(tmp_path / "episode_2.h5", actions=None), write(tmp_path / "episode_3.h5", images=None)]
     with pytest.raises(DataError, match=r"(?s)2 of 3 .*episode_2.*episode_3.*on_bad_episode"):
-        load_episodes([good, *bad])
+        load_episodes([good, *bad], "stop", read_episode)
 
 
 def test_skipping_leaves_bad_files_out_and_says_so_once(tmp_path):
     paths = [write(tmp_path / "episode_1.h5"), write(tmp_path / "episode_2.h5", actions=None)]
     with pytest.warns(UserWarning, match="episode_2") as warned:
-        assert [episode.name for episode in load_episodes(paths, "skip")] == ["episode_1.h5"]
+        assert [episode.name for episode in load_episodes(paths, "skip", read_episode)] == ["episode_1.h5"]
     assert len(warned) == 1
 
 
 def test_skipping_everything_is_an_error(tmp_path):
     with pytest.raises(DataError, match="1 of 1"):
-        load_episodes([write(tmp_path / "episode_1.h5", actions=None)], "skip")
+        load_episodes([write(tmp_path / "episode_1.h5", actions=None)], "skip", read_episode)
 
 
 def test_several_patterns_find_each_file_once_and_by_name(tmp_path):

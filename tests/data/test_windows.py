@@ -1,27 +1,8 @@
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.windows import hidden_frames, make_window, split_episodes, unseen_frames, window_starts
-from robovlms_mobile.errors import DataError
-
-
-def test_136_episodes_of_18_frames_give_540_and_140_full_windows():
-    train, validation = split_episodes(range(136), 0.8)
-    assert (len(train), len(validation)) == (108, 28)
-    each = len(window_starts(18, 4, 10, "full"))
-    assert (len(train) * each, len(validation) * each) == (540, 140)
-
-
-def test_the_split_is_by_order_complete_and_disjoint():
-    train, validation = split_episodes(list("abcdefg"), 0.5)
-    assert train + validation == list("abcdefg")
-    assert not set(train) & set(validation)
-
-
-@pytest.mark.parametrize("count", [0, 1])
-def test_an_empty_side_of_the_split_is_an_error_with_the_numbers(count):
-    with pytest.raises(DataError, match=f"{count} episodes at train_split 0.8"):
-        split_episodes(range(count), 0.8)
+from robovlms_mobile.data.hidden import hidden_frames, unseen_frames
+from robovlms_mobile.data.windows import make_window, window_starts
 
 
 @pytest.mark.parametrize("shift", [0, 1])

@@ -34,6 +34,6 @@ def test_episodes_are_read_where_the_system_lacks_something(run_python, episodes
         f"import os, sys\n\ndef refuse(*_):\n    raise ValueError\n\n{without}\n"
     )
     path = min(episodes.glob("*.h5"))
-    read = f"from robovlms_mobile.data.episodes import read_episode; print(read_episode({str(path)!r}).length)"
+    read = f"from robovlms_mobile.data.hdf5.episode_file import read_episode; print(read_episode({str(path)!r}).length)"
     done = run_python(["-c", read], cwd=tmp_path, env={"PYTHONPATH": str(tmp_path)})
     assert done.stdout.strip() == "18", done.stderr[-2000:]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.damage import damage
 
-from robovlms_mobile.data.episodes import read_with_notes
+from robovlms_mobile.data.hdf5.episode_file import read_with_notes
 from robovlms_mobile.data.hdf5.frames import all_planes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.simulation.recordings import simulate_episode, write_recording

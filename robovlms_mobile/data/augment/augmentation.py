@@ -5,14 +5,14 @@ number of workers nor an interruption changes what a run sees.
 """
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
 from robovlms_mobile.data.augment.mirror import mirror_actions, mirror_instruction
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES, JITTER
+from robovlms_mobile.data.block import JITTER, wrong_values
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.seeds import generator_of
 
@@ -41,11 +41,7 @@ class Augmentation:
     rgb_pad: int = 0
 
     def __post_init__(self):
-        wrong = [
-            f"{name} is {getattr(self, name)!r}, expected {expected}"
-            for name, (fits, expected) in AUGMENT_VALUES.items()
-            if not fits(getattr(self, name))
-        ]
+        wrong = [f"{name} is {getattr(self, name)!r}, expected {what}" for name, what in wrong_values(vars(self))]
         if wrong:
             raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
 
@@ -103,9 +99,6 @@ class Augmentation:
                 frames, *(math.floor(draw * (2 * self.rgb_pad + 1)) - self.rgb_pad for draw in (down, right))
             )
         return frames, actions, instruction
-
-
-AUGMENT_KEYS = tuple(field.name for field in fields(Augmentation))
 
 
 def augmentation_sheet(

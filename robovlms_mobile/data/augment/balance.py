@@ -7,9 +7,25 @@ from collections.abc import Iterable
 import numpy as np
 
 from robovlms_mobile.data.directions import directions
-from robovlms_mobile.data.windows import Window
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.windows import Window, make_window
 
 LIMIT = 4  # times a window may come in an epoch
+
+
+def balanced(
+    samples: list[tuple[Episode, int]], window_size: int, chunk_size: int, shift: int = 0
+) -> list[tuple[Episode, int]]:
+    """Return windows with the rare ones repeated, in order.
+
+    Args:
+        samples: (episode, first frame) of each window; the others as in `data.windows.make_window`.
+    """
+    found = []
+    for episode, start in samples:
+        window = make_window(start, episode.length, window_size, chunk_size, shift)
+        found.append(chunk_directions(episode.actions, window, chunk_size))
+    return [samples[index] for index in balanced_indices(found)]
 
 
 def chunk_directions(actions: np.ndarray, window: Window, chunk_size: int) -> set[int]:

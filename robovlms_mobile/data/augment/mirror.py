@@ -1,6 +1,7 @@
 """Mirror what an episode says and does: left and right in an instruction, the sideways dims of actions. No pixels."""
 
 import re
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -53,6 +54,12 @@ def not_mirrored(instructions: Iterable[tuple[str, str | None]]) -> list[str]:
         instructions: (text, scenario) of every episode.
     """
     return sorted({text for text, scenario in set(instructions) if mirror_instruction(text, scenario) is None})
+
+
+def warn_of_unmirrored(instructions: Iterable[tuple[str, str | None]]) -> None:
+    """Say which instructions `mirror` leaves alone; as `not_mirrored`."""
+    if kept := not_mirrored(instructions):
+        warnings.warn(f"mirror leaves windows with these instructions as they are: {kept}.", stacklevel=2)
 
 
 def mirror_actions(actions: np.ndarray) -> np.ndarray:

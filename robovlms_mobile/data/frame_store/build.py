@@ -2,18 +2,23 @@
 
 import base64
 import hashlib
+import json
 import os
+import shutil
 import warnings
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from robovlms_mobile.data.episodes import Episode, read_episode
-from robovlms_mobile.data.frame_store.store import COST, INDEX, Entry, FrameStore
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.frame_store.store import INDEX, Entry, FrameStore, place_of
+from robovlms_mobile.data.frame_store.trouble import COST
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import all_planes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
@@ -49,7 +54,7 @@ def build(
             _end_torn_line(index)
             for done, entry in enumerate(_decoded(store, missing, workers), 1):
                 if entry:
-                    index.write(entry.to_line().encode())
+                    index.write(line_of(entry).encode())
                     index.flush()
                     os.fsync(index.fileno())
                 if progress:
@@ -72,6 +77,39 @@ def build_or_warn(store: FrameStore, paths: Collection[Path], progress: Progress
             '"FOLDER"}}.',
             stacklevel=2,
         )
+
+
+def drop_stores(data_dir: str | Path, folder: str | Path | None = None) -> list[str]:
+    """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
+    dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
+    for store in dropped:
+        shutil.rmtree(store)
+    return [str(store) for store in dropped]
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Yield a `progress(done, total)` that shows a bar with the time left once there is something to decode."""
+    bars = []
+
+    def progress(done, total):
+        if not bars:
+            from tqdm import tqdm
+
+            bars.append(tqdm(total=total, unit=" episodes", desc="decoding frames, once"))
+        bars[0].update(done - bars[0].n)
+
+    try:
+        yield progress
+    finally:
+        for bar in bars:
+            bar.close()
+
+
+def line_of(entry: Entry) -> str:
+    """Return an entry as a line of the index, with its own checksum in front."""
+    text = json.dumps(entry.__dict__, ensure_ascii=False)
+    return f"{zlib.crc32(text.encode()):08x} {text}\n"
 
 
 def _decoded(store, paths, workers):

@@ -1,12 +1,9 @@
 """Have a data folder's frame store ready before training: built by one process, waited for by the others."""
 
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from robovlms_mobile.data.block import Block
-from robovlms_mobile.data.frame_store.store import FrameStore, open_store, place_of
+from robovlms_mobile.data.frame_store.store import FrameStore, open_store
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import ConfigError
 
@@ -40,35 +37,8 @@ def ready_store(block: Block, paths: list[Path], transform: ImageTransform) -> F
     """
     store = open_store(block.data_dir, transform.size, block.color_order, frames_folder(transform.options))
     if not all(map(store.has, paths)):
-        from robovlms_mobile.data.frame_store.build import build_or_warn
+        from robovlms_mobile.data.frame_store.build import build_or_warn, progress_bar
 
         with progress_bar() as progress:
             build_or_warn(store, paths, progress)
     return store
-
-
-def drop_stores(data_dir: str | Path, folder: str | Path | None = None) -> list[str]:
-    """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
-    dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
-    for store in dropped:
-        shutil.rmtree(store)
-    return [str(store) for store in dropped]
-
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
-    """Yield a `progress(done, total)` that shows a bar with the time left once there is something to decode."""
-    bars = []
-
-    def progress(done, total):
-        if not bars:
-            from tqdm import tqdm
-
-            bars.append(tqdm(total=total, unit=" episodes", desc="decoding frames, once"))
-        bars[0].update(done - bars[0].n)
-
-    try:
-        yield progress
-    finally:
-        for bar in bars:
-            bar.close()

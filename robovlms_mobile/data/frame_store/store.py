@@ -9,27 +9,19 @@ import base64
 import json
 import mmap
 import os
-import warnings
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import PIL
 
-from robovlms_mobile.data.episodes import Episode, read_episode
+from robovlms_mobile.data.episodes import Episode
 
 FORMAT = 1
 HIDDEN = ".robovlms-mobile"
 INDEX = "index.jsonl"
 MAPPED = 128  # decoded files a process keeps mapped, each with a file handle
-REFUSED = (
-    "If it is another user's, ask them for chmod -R a+rX {folder}, or name a place of your own in the config: "
-    '"mobile": {{"frames": {{"dir": "FOLDER"}}}}. If too many files are open, allow more: ulimit -n 4096.'
-)
-# Measured on 720p files of the collector's kind, windows of 4 frames; the span is from synthetic to real pictures.
-COST = "each of its windows then costs 0.1 to 0.4 s of CPU instead of under 1 ms."
 
 
 @dataclass(frozen=True)
@@ -48,11 +40,6 @@ class Entry:
     instruction: str | None
     scenario: str | None
     actions: str  # float32, base64
-
-    def to_line(self) -> str:
-        """Return the entry as a line of the index, with its own checksum in front."""
-        text = json.dumps(self.__dict__, ensure_ascii=False)
-        return f"{zlib.crc32(text.encode()):08x} {text}\n"
 
     def episode(self, folder: str | Path) -> Episode:
         """Return the `Episode`, without opening its file."""
@@ -110,15 +97,11 @@ class FrameStore:
 
     def read(self, path: Path) -> Episode:
         """Return the `Episode` at `path`: from the index where it is built, else as `read_episode` does."""
-        return self.entries[path.name].episode(path.parent) if self.has(path) else read_episode(path)
+        if self.has(path):
+            return self.entries[path.name].episode(path.parent)
+        from robovlms_mobile.data.hdf5.episode_file import read_episode
 
-    def frames(self, name: str) -> np.ndarray:
-        """Return an episode's frames as pictures, (T, size, size, 3) uint8 RGB; see `planes`."""
-        return np.moveaxis(self.planes(name), 1, -1)
-
-    def bytes(self) -> int:
-        """Return how much the decoded frames take on the disk."""
-        return sum(path.stat().st_size for path in self.folder.glob("*.npy"))
+        return read_episode(path)
 
     def planes(self, name: str) -> np.ndarray:
         """Return an episode's frames, (T, 3, size, size) uint8 RGB, mapped from the disk.
@@ -133,26 +116,16 @@ class FrameStore:
             self._maps[name] = self._map(self.entries[name])
         return self._maps[name]
 
-    def signature(self, name: str) -> np.ndarray:
-        """Return grey thumbnails of the first, middle and last frame, (3, 16, 16) uint8, to find near-duplicates."""
-        frames = self.planes(name)
-        three = frames[[0, len(frames) // 2, len(frames) - 1]].mean(1)  # (3, size, size)
-        cells = np.array_split(np.arange(self.size), 16)
-        rows = np.stack([three[:, cell].mean(1) for cell in cells], 1)  # (3, 16, size)
-        return np.stack([rows[:, :, cell].mean(2) for cell in cells], 2).round().astype(np.uint8)
-
     def _map(self, entry):
         path = self.folder / entry.file
         try:
             frames = np.load(path, mmap_mode="r")
             self._check(frames, entry)
-        except OSError as error:  # not this user's to read, no file handle left, removed: no word on its content
-            self._warn(f"{path} cannot be read ({error.strerror or error}) and is left as it is", entry, REFUSED)
-            raise KeyError(entry.name) from error
-        except (ValueError, EOFError) as error:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)  # so that the next build makes it anew
-            self._warn(f"{path} is damaged ({error})", entry, "The next run decodes it once more, or tells why not.")
+        except (OSError, ValueError, EOFError) as error:
+            from robovlms_mobile.data.frame_store.trouble import give_up
+
+            give_up(path, entry.name, error, silent=bool(self._checked[-1]))
+            self._checked[-1] = 1
             raise KeyError(entry.name) from error
         return frames
 
@@ -162,16 +135,6 @@ class FrameStore:
         if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
             raise ValueError("other frames than the index says")
         self._checked[number] = 1
-
-    def _warn(self, what, entry, remedy):
-        """Warn once a run, whichever of its forked processes meets it first."""
-        if not self._checked[-1]:
-            self._checked[-1] = 1
-            warnings.warn(
-                f"Frame store: {what}. {entry.name}, and any other like it, is decoded whenever it is read: {COST} "
-                f"{remedy.format(folder=self.folder)}",
-                stacklevel=2,
-            )
 
 
 def read_index(path: str | Path) -> dict[str, Entry]:

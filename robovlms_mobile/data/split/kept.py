@@ -36,6 +36,7 @@ def divided(
     if as_it_is is not None:
         return as_it_is
     from robovlms_mobile.data.split.manifest import divide
+    from robovlms_mobile.data.split.near_duplicates import thumbnails
 
     split, notes = divide(
         path,
@@ -44,7 +45,7 @@ def divided(
         train_split=block.train_split,
         split=block.split,
         pattern=block.episode_pattern,
-        signature=store.signature if store else None,
+        signature=(lambda name: thumbnails(store.planes(name))) if store else None,
     )
     return set(split.train), set(split.validation), notes
 

@@ -1,8 +1,20 @@
-"""Find episodes that show the same pictures: near-duplicates by their thumbnails. Pure arrays: no files."""
+"""Find episodes that show the same pictures: near-duplicates by their thumbnails. Pure arrays."""
 
 import numpy as np
 
 NEAR = 3.0  # grey levels, mean over a thumbnail: sensor noise stays far below, another layout in the same room above
+
+
+def thumbnails(frames: np.ndarray) -> np.ndarray:
+    """Return the first, middle and last of an episode's frames, small and grey: (3, 16, 16) uint8.
+
+    Args:
+        frames: (T, 3, size, size) uint8, as a frame store has them.
+    """
+    three = frames[[0, len(frames) // 2, len(frames) - 1]].mean(1)  # (3, size, size)
+    cells = np.array_split(np.arange(frames.shape[-1]), 16)
+    rows = np.stack([three[:, cell].mean(1) for cell in cells], 1)  # (3, 16, size)
+    return np.stack([rows[:, :, cell].mean(2) for cell in cells], 2).round().astype(np.uint8)
 
 
 def similar_pairs(signatures: dict[str, np.ndarray], near: float = NEAR) -> list[tuple[str, str]]:

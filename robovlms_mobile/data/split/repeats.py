@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from robovlms_mobile.data.episodes import NAME
+from robovlms_mobile.data.hdf5.episode_file import NAME
 from robovlms_mobile.data.split.near_duplicates import similar_pairs
 
 SESSION = timedelta(minutes=5)  # between the starts of an episode and its repeat; a chain of them is one session
@@ -17,7 +17,7 @@ def copy_pairs(names: list[str], signatures: dict[str, np.ndarray] | None = None
 
     Args:
         names: file names, sorted.
-        signatures: mapping name → (3, 16, 16) uint8 as `FrameStore.signature` gives it; None: no look at pixels.
+        signatures: mapping name → (3, 16, 16) uint8 as `near_duplicates.thumbnails` makes it; None: no look at pixels.
     """
     seconds = {}
     for name in names:

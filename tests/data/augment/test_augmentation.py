@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from robovlms_mobile.data import epoch
-from robovlms_mobile.data.augment.augmentation import AUGMENT_KEYS, Augmentation, augmentation_sheet
+from robovlms_mobile.data.augment.augmentation import Augmentation, augmentation_sheet
 from robovlms_mobile.data.augment.mirror import mirror_actions, mirror_instruction, not_mirrored
-from robovlms_mobile.data.augment.values import AUGMENT_VALUES
+from robovlms_mobile.data.block import AUGMENT_KEYS
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.seeds import generator_of
 from robovlms_mobile.simulation.camera import Camera
@@ -290,7 +290,7 @@ def test_all_wrong_values_are_said_at_once():
 def test_values_from_json_are_taken_as_they_come():
     assert Augmentation(mirror=1, color_jitter={"hue": 0.1}, random_crop=[0.8, 1]).jitter["brightness"] == 0
     assert Augmentation(random_crop=[0.8, 0.9]).crop == (0.8, 0.9)
-    assert set(AUGMENT_KEYS) == set(AUGMENT_VALUES)
+    assert tuple(each.name for each in dataclasses.fields(Augmentation)) == AUGMENT_KEYS
 
 
 def test_the_sheet_shows_the_original_and_eleven_variants():

@@ -15,11 +15,11 @@ import pytest
 from torch.utils.data import DataLoader, Dataset
 
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
-from robovlms_mobile.data.episodes import read_episode
 from robovlms_mobile.data.frame_store import build as building
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.open import ready_store
 from robovlms_mobile.data.frame_store.store import open_store
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.simulation.recordings import write_episodes
 

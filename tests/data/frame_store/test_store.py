@@ -19,6 +19,7 @@ from robovlms_mobile.data.frame_store import build as building
 from robovlms_mobile.data.frame_store import store as storing
 from robovlms_mobile.data.frame_store.build import build, build_or_warn
 from robovlms_mobile.data.frame_store.store import open_store, read_index
+from robovlms_mobile.data.split.near_duplicates import thumbnails
 
 SIZE = 32
 OPTIONS = {
@@ -53,6 +54,10 @@ def paths(folder):
     return sorted(folder.glob("*.h5"))
 
 
+def pictures(store, name):
+    return np.moveaxis(store.planes(name), 1, -1)
+
+
 def afresh(path, key="images"):
     with h5py.File(path) as file:
         images = [Image.fromarray(frame).resize((SIZE, SIZE), Image.Resampling.BICUBIC) for frame in file[key][()]]
@@ -68,16 +73,16 @@ def built(folder, **options):
 def assert_right(folder):
     store = built(folder)
     for path in paths(folder):
-        np.testing.assert_array_equal(store.frames(path.name), afresh(path))
+        np.testing.assert_array_equal(pictures(store, path.name), afresh(path))
 
 
 def test_every_frame_of_every_episode_is_as_decoded_afresh(folder):
     write(folder / "episode_20251101_000000.h5", 9, images="observations/images")
     store = built(folder)
     for path in paths(folder)[1:]:
-        np.testing.assert_array_equal(store.frames(path.name), afresh(path))
+        np.testing.assert_array_equal(pictures(store, path.name), afresh(path))
     np.testing.assert_array_equal(
-        store.frames("episode_20251101_000000.h5"), afresh(paths(folder)[0], "observations/images")
+        pictures(store, "episode_20251101_000000.h5"), afresh(paths(folder)[0], "observations/images")
     )
 
 
@@ -93,7 +98,7 @@ def test_a_decoded_file_emptied_while_the_store_is_open_counts_as_not_there(fold
 def test_bgr_files_are_stored_as_rgb(folder):
     rgb, bgr = built(folder), built(folder, color_order="bgr")
     name = paths(folder)[0].name
-    np.testing.assert_array_equal(bgr.frames(name)[..., ::-1], rgb.frames(name))
+    np.testing.assert_array_equal(pictures(bgr, name)[..., ::-1], pictures(rgb, name))
 
 
 def test_samples_are_the_same_with_and_without_a_store(folder):
@@ -212,7 +217,7 @@ def test_a_file_that_cannot_be_decoded_does_not_stop_the_others(folder):
 
 def test_signatures_tell_episodes_apart(folder):
     store = built(folder)
-    one, two = (store.signature(path.name) for path in paths(folder)[:2])
+    one, two = (thumbnails(store.planes(path.name)) for path in paths(folder)[:2])
     assert one.shape == (3, 16, 16) and one.dtype == np.uint8
     assert np.abs(one.astype(int) - two).mean() > 1
 
@@ -257,7 +262,7 @@ def kill_builds(folder, count):
         store = open_store(folder, SIZE)
         for path in paths(folder):
             if store.has(path):
-                np.testing.assert_array_equal(store.frames(path.name), afresh(path))
+                np.testing.assert_array_equal(pictures(store, path.name), afresh(path))
         if all(map(store.has, paths(folder))):
             for decoded in list(store.folder.glob("*.npy"))[::2]:
                 decoded.unlink()

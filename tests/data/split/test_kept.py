@@ -27,7 +27,7 @@ def divisions(monkeypatch):
 
 def store_of(digests):
     entries = {name: SimpleNamespace(digest=digest) for name, digest in digests.items()}
-    return SimpleNamespace(entries=entries, signature={}.__getitem__)
+    return SimpleNamespace(entries=entries, planes={}.__getitem__)
 
 
 def test_a_kept_split_is_read_with_its_notes_and_nothing_is_divided_again(block, divisions):

@@ -128,11 +128,12 @@ def test_episodes_named_by_time_only_are_split_as_well():
     assert (len(split.train), len(split.validation)) == (10, 3)
 
 
+@pytest.mark.parametrize("split", [split_stratified, split_sorted])
 @pytest.mark.parametrize("minutes", [[], [0]])
-def test_an_empty_side_is_an_error_with_the_numbers_and_a_way_out(minutes):
+def test_an_empty_side_is_an_error_with_the_numbers_and_a_way_out(minutes, split):
     episodes = [recorded("1box_hori_left", each) for each in minutes]
     with pytest.raises(DataError, match=rf"{len(minutes)} episodes at train_split 0.8.*Record more"):
-        split_stratified(episodes, 0.8)
+        split(episodes, 0.8)
 
 
 def test_a_share_that_cannot_be_had_is_said():
@@ -152,6 +153,8 @@ def test_sessions_that_stay_whole_are_said_where_they_change_the_share():
 
 
 def test_sorted_is_the_order_of_names():
+    whole = split_sorted(a_day(), 0.8)
+    assert (len(whole.train), len(whole.validation)) == (108, 28)
     split = split_sorted(a_day(10)[::-1], 0.8)
     assert split.train + split.validation == sorted(each.name for each in a_day(10))
     assert len(split.train) == 8

@@ -1,0 +1,64 @@
+"""Read one episode file: what is cheap in it, and what its collector noted. No pixels, no torch."""
+
+import base64
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.hdf5.sandbox import examine_apart
+
+NAME = re.compile(
+    r"episode_(?P<date>\d{8})_(?P<time>\d{6})"
+    r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
+)
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the collector says of an episode; it may contradict the data.
+
+    Attributes:
+        size: (width, height) of a frame, pixels.
+        attributes: name → number or string, those of `data.hdf5.inspect.ATTRIBUTES` that the file has.
+        events: `action_event_types`, strings, or None.
+        unreadable: sentences about attributes and events that cannot be read.
+    """
+
+    size: tuple
+    attributes: dict
+    events: tuple | None
+    unreadable: tuple
+
+
+def read_episode(path: str | Path) -> Episode:
+    """Read one file's structure and actions, not its pixels. Safe for any file: see `data.hdf5.sandbox`.
+
+    Raises:
+        DataError: naming the file and what is wrong: truncated, a key missing, shapes, dtypes, lengths, NaN, data kept
+            in other files, or damage that crashes the HDF5 library.
+    """
+    return read_with_notes(path)[0]
+
+
+def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
+    """Read one file as `read_episode` does, and what its collector noted: (Episode, Notes).
+
+    Raises:
+        DataError: as `read_episode`. What the collector noted is never a reason.
+    """
+    path = Path(path)
+    seen = examine_apart(path)
+    name = NAME.match(path.stem)
+    episode = Episode(
+        path=path,
+        images_key=seen["images_key"],
+        length=seen["length"],
+        actions=np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32),
+        instruction=seen["instruction"],
+        scenario=name["scenario"] if name else None,
+    )
+    events = None if seen["events"] is None else tuple(seen["events"])
+    return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))
