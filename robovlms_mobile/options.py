@@ -8,6 +8,8 @@ from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
 
+AUDIT = ("stop", "warn", "off")  # what `mobile.audit` may be, the default first
+
 
 def is_mobile(configs: dict) -> bool:
     """True when a run is ours to look after: it has a `mobile` object, LoRA on, one of our datasets or of our heads."""
@@ -39,6 +41,11 @@ def _blocks(where, value, is_training):
         return
     for i, child in enumerate(children):
         yield from _blocks(f"{where}[{i}]", child, is_training)
+
+
+def audit_option(configs: dict) -> str:
+    """Return `mobile.audit`, "stop" by default."""
+    return (configs.get("mobile") or {}).get("audit", AUDIT[0])
 
 
 def lora_targets(configs: dict) -> str:

@@ -3,6 +3,7 @@
 import inspect
 from dataclasses import fields
 
+from robovlms_mobile.options import AUDIT
 from robovlms_mobile.training.checkpoint_options import CheckpointOptions
 
 
@@ -14,8 +15,10 @@ MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": sect
     "lora": frozenset({"targets"}),
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
-    "verbose": frozenset(),  # no section: true or false
+    "audit": frozenset(),  # no sections: see MOBILE_VALUES
+    "verbose": frozenset(),
 }
+MOBILE_VALUES: dict[str, tuple] = {"audit": AUDIT, "verbose": (True, False)}
 
 REQUIRED = {  # section ("" is the top level) → keys upstream reads without a default
     "": _words(

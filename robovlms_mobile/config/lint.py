@@ -178,8 +178,9 @@ def _mobile(config):
         if name not in keys.MOBILE_KEYS:
             yield _unknown_option(f"mobile.{name}", name, keys.MOBILE_KEYS)
         elif not keys.MOBILE_KEYS[name]:
-            if not isinstance(options, bool):
-                yield Finding("error", f"is {as_json(options)}, expected true or false", f"mobile.{name}", "set it so")
+            allowed = " or ".join(map(as_json, keys.MOBILE_VALUES[name]))
+            if as_json(options) not in map(as_json, keys.MOBILE_VALUES[name]):
+                yield Finding("error", f"is {as_json(options)}, expected {allowed}", f"mobile.{name}", "set it so")
         elif not isinstance(options, dict):
             yield _not_an_object(options, f"mobile.{name}")
         else:

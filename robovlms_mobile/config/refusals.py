@@ -7,6 +7,7 @@ from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile
 
+BF16 = (8, 0)  # compute capability from which a card has bf16: Ampere, the Jetson Orin (8.7) too
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
 
@@ -38,6 +39,21 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
     if is_mobile(config):
         yield from _trainer(trainer)
         yield from _several(config)
+
+
+def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterator[Finding]:
+    """Yield what is against a half precision on a card, by `torch.cuda.get_device_capability`; None: no card.
+
+    bf16 has the range of fp32, so that gradients do not overflow as in FP16. Cards before Ampere only emulate it.
+    """
+    if capability is None:
+        return
+    if precision.startswith("bf16") and capability < BF16:
+        what = f'is "{precision}", which this card (compute capability {capability[0]}.{capability[1]}) does not have'
+        yield Finding("error", what, "trainer.precision", 'set it to "16-mixed"')
+    elif precision == "16-mixed" and capability >= BF16:
+        what = f'is "{precision}", whose gradients may overflow, and this card has bf16'
+        yield Finding("warn", what, "trainer.precision", 'set it to "bf16-mixed"')
 
 
 def _workers(config):

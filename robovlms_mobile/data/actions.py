@@ -53,6 +53,11 @@ class ActionSpace:
         padded[:, : len(self.real_dims)] = scaled
         return padded
 
+    def decode(self, predicted: np.ndarray) -> np.ndarray:
+        """predicted: (…, D or more) in [-1, 1], as a head says it → (…, D) float64 m/s and rad/s of the real dims."""
+        low, high = self.bounds
+        return 0.5 * (np.asarray(predicted, float)[..., : len(self.real_dims)] + 1) * (high - low) + low
+
 
 def out_of_bounds(actions: np.ndarray, space: ActionSpace) -> float | None:
     """Return the largest |velocity| of a real dim outside the bounds, or None. actions: (T, 3)."""

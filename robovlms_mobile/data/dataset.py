@@ -68,7 +68,7 @@ class MobileVLAH5Dataset(Dataset):
         return len(self.samples)
 
     def __getitem__(self, index):
-        """Return one sample: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text."""
+        """Return one sample: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text, its index."""
         episode, start = self.samples[index]
         window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
         rgb = self._pixels(episode, window.frames)
@@ -82,6 +82,7 @@ class MobileVLAH5Dataset(Dataset):
             "action": torch.from_numpy(self.space.encode(actions)),
             "chunck_mask": torch.from_numpy(window.mask),
             "raw_text": text,
+            "index": index,
         }
 
     def _pixels(self, episode, frames):
@@ -114,6 +115,7 @@ class MobileVLAH5Dataset(Dataset):
             "chunck_mask": torch.stack([sample["chunck_mask"] for sample in samples]),  # (B, W, N)
             "raw_text": raw_text,
             "data_source": "mobile_vla_action",
+            "index": torch.tensor([sample["index"] for sample in samples]),  # (B,): ours, who was predicted
         }
         return Batch(batch)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robovlms_mobile.config.load import load_config
-from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, recorded
+from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, reach, recorded
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, MobileError
 from robovlms_mobile.findings import Finding
@@ -23,11 +23,19 @@ MACHINE = (  # title → checks, each (name, function of a Subject that yields f
     ("RoboVLMs", (("checkout", checkout.checkout), ("plugin", checkout.plugin))),
 )
 RUN = (
-    ("Config", (("config", configuration.content), ("packages the config needs", configuration.needed_packages))),
+    (
+        "Config",
+        (
+            ("config", configuration.content),
+            ("precision", configuration.precision),
+            ("packages the config needs", configuration.needed_packages),
+        ),
+    ),
     ("Data", (("episodes", recorded.episodes),)),
     ("Base model", (("base model", model.files),)),
     ("Output", (("output folders", output.folders), ("room for checkpoints", output.room))),
 )
+LAST = (("audit", reach.reach),)  # builds the model: only where nothing else is wrong
 Check = Callable[[Subject], Iterator[Finding]]
 INSTALL = {"PIL": "pillow", "git": "gitpython"}  # import name → distribution, where they differ
 
@@ -59,7 +67,9 @@ def diagnose(config_path: str | Path | None = None, root: str | None = None) -> 
         broken = Finding("error", str(error), "config", "correct it; what depends on it was not checked")
         return [*sections, Section("Config", (broken,))]
     subject = Subject(root, config, str(config_path))
-    return sections + [_section(title, checks, subject) for title, checks in RUN]
+    sections += [_section(title, checks, subject) for title, checks in RUN]
+    wrong = any(finding.level == "error" for section in sections for finding in section.findings)
+    return sections if wrong else [*sections, _section("Picture and instruction", LAST, subject)]
 
 
 def _section(title, checks, subject):

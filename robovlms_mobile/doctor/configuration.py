@@ -5,6 +5,7 @@ from importlib.util import find_spec
 
 from robovlms_mobile.config.access import section
 from robovlms_mobile.config.lint import lint
+from robovlms_mobile.config.refusals import half_precision
 from robovlms_mobile.doctor.machine import has_cuda
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
@@ -16,6 +17,15 @@ def content(subject: Subject) -> Iterator[Finding]:
     yield from findings
     if not findings:
         yield Finding("ok", "every key is there and means something", subject.config_path)
+
+
+def precision(subject: Subject) -> Iterator[Finding]:
+    """Yield what is against the config's half precision on this machine's card."""
+    if has_cuda():
+        from torch import cuda
+
+        wanted = str(section(subject.config, "trainer").get("precision"))
+        yield from half_precision(wanted, cuda.get_device_capability())
 
 
 def needed_packages(subject: Subject) -> Iterator[Finding]:

@@ -74,8 +74,7 @@ class TrainedPolicy:
         predicted = self.module.model.inference(planes[:, None], *self._text)["action"]
         arm = predicted[0] if isinstance(predicted, tuple | list) else predicted
         arm = arm.reshape(len(planes), -1, *arm.shape[-2:])[:, -1]  # (n, N, 6)
-        low, high = self.space.bounds  # what -1 and 1 of a head mean
-        return 0.5 * (arm[..., : len(self.space.real_dims)].double().numpy() + 1) * (high - low) + low
+        return self.space.decode(arm.numpy())
 
 
 def run_of(folder: Path) -> Path:

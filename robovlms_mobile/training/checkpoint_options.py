@@ -9,6 +9,7 @@ from robovlms_mobile.errors import ConfigError
 
 DTYPES = ("fp32", "fp16", "bf16")
 MODES = ("min", "max")
+MORE_IS_BETTER = ("accuracy", "recall")  # how the name of such a metric ends
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class CheckpointOptions:
 
     Attributes:
         monitor: the logged metric `best` goes by; None: `val_loss`, or `train_loss` in a run without validation.
-        mode: "min" when less is better, "max" when more is.
+        mode: "min" when less is better, "max" when more is; None: "max" for an accuracy or a recall, else "min".
         every_n_epochs: period of the adapter folders `epoch-0010`, `epoch-0020`, …
         every_n_steps: also write `last.ckpt` every so many optimizer steps; None: after each epoch only.
         keep: how many of the best epochs have a folder. With more than one each is `best-epoch-0007` besides `best`.
@@ -25,11 +26,17 @@ class CheckpointOptions:
     """
 
     monitor: str | None = None
-    mode: str = "min"
+    mode: str | None = None
     every_n_epochs: int = 10
     every_n_steps: int | None = None
     keep: int = 1
     dtype: str = "fp32"
+
+    @property
+    def sense(self) -> str:
+        """ "min" or "max": the mode that holds."""
+        more = str(self.monitor).endswith(MORE_IS_BETTER)
+        return self.mode or ("max" if more else "min")
 
 
 def checkpoint_options(configs: dict) -> CheckpointOptions:
@@ -60,7 +67,7 @@ def _positive(value):
 
 VALUES = {
     "monitor": (lambda value: value is None or (isinstance(value, str) and value), "the name of a logged metric"),
-    "mode": (lambda value: value in MODES, f"one of {list(MODES)}"),
+    "mode": (lambda value: value is None or value in MODES, f"one of {list(MODES)}, or null"),
     "every_n_epochs": (_positive, "a whole number > 0"),
     "every_n_steps": (lambda value: value is None or _positive(value), "a whole number > 0, or null"),
     "keep": (_positive, "a whole number > 0"),

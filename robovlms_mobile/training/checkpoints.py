@@ -110,7 +110,7 @@ class AdapterCheckpoint(Checkpoint):
         names = ["last"] + ([] if score is None else ranking.places(monitor, score, epoch))
         if epoch % self.options.every_n_epochs == self.options.every_n_epochs - 1:
             names.append(f"epoch-{epoch + 1:04d}")
-        metrics = {**row, "monitor": monitor, "mode": self.options.mode, "score": score}
+        metrics = {**row, "monitor": monitor, "mode": self.options.sense, "score": score}
         told = contract(pl_module.configs, self.continuity.base)
         extras = {"contract.json": told, "README.md": model_card(pl_module.configs, told, metrics)}
         writer = AdapterWriter(pl_module, trainable_names(pl_module), extras, self.options.dtype)

@@ -1,4 +1,4 @@
-"""Loss curves of a run: `losses.csv` after each epoch, and `losses.png` where matplotlib is there."""
+"""Curves of a run: `losses.csv` after each epoch, and `losses.png` where matplotlib is there."""
 
 import csv
 from importlib.util import find_spec
@@ -44,11 +44,12 @@ class LossCurves(Callback):
 
 
 def write_csv(history: list[dict], path: Path) -> None:
-    """Write one line an epoch; gap is val_loss − train_loss, empty without validation."""
+    """Write one line an epoch; gap is val_loss − train_loss; what else validation logs follows. Empty without it."""
+    logged = sorted({name for row in history for name in row["logged"] if name.startswith("val_")})
     with replace_file(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, extrasaction="ignore")
+        writer = csv.DictWriter(file, [*COLUMNS, *logged], extrasaction="ignore")
         writer.writeheader()
-        writer.writerows({**row, "gap": gap(row)} for row in history)
+        writer.writerows({**row["logged"], **row, "gap": gap(row)} for row in history)
 
 
 def gap(row: dict) -> float | None:

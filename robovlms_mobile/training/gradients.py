@@ -1,4 +1,6 @@
-"""Stop a run whose adapters get no gradient, instead of training nothing for hours."""
+"""Stop a run whose adapters get no gradient, or none that is a number, instead of training nothing for hours."""
+
+import warnings
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -7,20 +9,25 @@ from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model.lora import is_lora
 
 STEPS = 2
+SKIPPED = 25  # FP16 begins by scaling gradients by 2**16 and halves that at each skipped step: after 25 it is 2**-9
+SHOWN = 3  # tensors named
 
 
 class GradientGuard(Callback):
     """Raises ModelError when, after two optimizer steps, a LoRA tensor had no gradient, naming all that had none.
 
     B starts at zero, so A has a gradient only after a step that moved its B: a step at learning rate 0 (warm-up) or one
-    that mixed precision skips for an overflow moves nothing, and A is judged only once its B is not zero.
+    that mixed precision skips for an overflow moves nothing, and A is judged only once its B is not zero. At the end of
+    the first epoch that took steps no B may be zero: if all are, ModelError; if some are, a warning that names them.
     """
 
     def __init__(self):
         self._steps = 0
         self._waiting = None
+        self._moves = False
 
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        self._moves = self._moves or any(group["lr"] > 0 for group in optimizer.param_groups)
         if self._waiting is None:
             self._waiting = {name: p for name, p in pl_module.named_parameters() if is_lora(name) and p.requires_grad}
         if not self._waiting:
@@ -34,9 +41,66 @@ class GradientGuard(Callback):
                 f"{', '.join(without)}. They would stay untrained: choose mobile.lora.targets that the loss depends on."
             )
 
+    def on_train_epoch_end(self, trainer, pl_module):
+        if not self._moves:
+            return
+        self._moves = False
+        written = [(name, p) for name, p in pl_module.named_parameters() if p.requires_grad and _is_b(name)]
+        still = [name for name, p in written if not p.detach().any()]
+        if still and len(still) == len(written):
+            raise ModelError(
+                f"The adapters did not train: after an epoch all {len(still)} lora_B are still zero, as they began.",
+                "Look whether train_setup.freeze_backbone, mobile.lora.targets and the optimizer leave them trainable, "
+                "and whether every step was skipped (FP16: set trainer.precision to bf16-mixed).",
+            )
+        if still and trainer.is_global_zero:
+            named = ", ".join(still[:SHOWN]) + (", …" if len(still) > SHOWN else "")
+            warnings.warn(
+                f"{len(still)} of {len(written)} lora_B are still zero after an epoch: {named}.", stacklevel=2
+            )
+
     def _may_still_come(self, name, pl_module):
         partner = name.replace(".lora_A.", ".lora_B.").replace(".lora_embedding_A.", ".lora_embedding_B.")
         return partner != name and not pl_module.get_parameter(partner).detach().any()
+
+
+class FiniteGradients(Callback):
+    """Raises ModelError for gradients that are not finite, before they are taken for a step.
+
+    In FP16 that is how the scale is found, and such a step is skipped: SKIPPED of them in a row are no search any more.
+    In any other precision one such step would make every weight NaN.
+    """
+
+    def __init__(self):
+        self._skipped = 0
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        given = [(name, p.grad) for name, p in pl_module.named_parameters() if p.grad is not None]
+        if bool(torch.isfinite(torch.stack([grad.abs().max() for _, grad in given])).all()):
+            self._skipped = 0
+            return
+        self._skipped += 1
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        if scaled and self._skipped < SKIPPED:
+            return
+        wrong = [name for name, grad in given if not grad.isfinite().all()]
+        named = ", ".join(wrong[:SHOWN]) + (", …" if len(wrong) > SHOWN else "")
+        what = f"The gradients of {len(wrong)} of {len(given)} tensors are not finite at step {trainer.global_step}"
+        if scaled:
+            raise ModelError(
+                f"{what} ({named}), and {SKIPPED} steps in a row were skipped for that: FP16 does not recover.",
+                'Use bf16-mixed ("precision": "bf16-mixed" in trainer) where the card has it, else "32". What was '
+                'saved is whole: "resume": "last" goes on from it.',
+            )
+        raise ModelError(
+            f"{what} ({named}); taken, they would make every weight NaN.",
+            "Lower learning_rate, set gradient_clip_val to 1.0 and look for odd values with robovlms-mobile data "
+            'check. What was saved is whole: "resume": "last" goes on from it.',
+        )
+
+
+def _is_b(name):
+    return ".lora_B." in name or ".lora_embedding_B." in name
 
 
 def _has_gradient(parameter):

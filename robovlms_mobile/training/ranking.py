@@ -48,12 +48,12 @@ class Ranking:
         return metrics["score"] if metrics and metrics.get("monitor") == monitor else None
 
     def _beats(self, monitor, score, other):
-        return other is None or (score < other if self.options.mode == "min" else score > other)
+        return other is None or (score < other if self.options.sense == "min" else score > other)
 
     def _kept(self, monitor):
         """Return the names of `best-epoch-…` folders, the best first; those of another metric last."""
         scores = {path.name: self.score(path.name, monitor) for path in sorted(self.folder.glob(f"{BEST}-epoch-*"))}
-        sign = 1 if self.options.mode == "min" else -1
+        sign = 1 if self.options.sense == "min" else -1
         return sorted(scores, key=lambda name: math.inf if scores[name] is None else sign * scores[name])
 
 

@@ -1,4 +1,4 @@
-"""`run.json`: everything that tells how a run came about, and its losses by epoch."""
+"""`run.json`: everything that tells how a run came about, and its losses and figures by epoch."""
 
 import inspect
 import json
@@ -26,11 +26,11 @@ class RunRecord(Callback):
 
     Args:
         losses: the run's `EpochLosses`, earlier in the list of callbacks.
-
+        policy: its `PolicyFigures`, likewise.
     """
 
-    def __init__(self, losses):
-        self.losses = losses
+    def __init__(self, losses, policy):
+        self.losses, self.policy = losses, policy
         self._record = {}
 
     def setup(self, trainer, pl_module, stage):
@@ -66,7 +66,8 @@ class RunRecord(Callback):
         if not trainer.is_global_zero:
             return
         folder = Path(pl_module.configs["output_dir"])
-        now = {"status": status, "updated": _now(), "data": _split(folder), "epochs": self.losses.history}
+        now = {"status": status, "updated": _now(), "data": _split(folder)}
+        now |= {"baselines": self.policy.baselines, "epochs": self.losses.history}
         try:
             with replace_file(folder / RECORD) as temporary:
                 temporary.write_text(as_text(self._record | now), encoding="utf-8")

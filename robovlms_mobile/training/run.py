@@ -1,5 +1,7 @@
 """Look at the config once the model is there; when the run is ours, bring in the callbacks that look after it."""
 
+import warnings
+
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
@@ -23,23 +25,35 @@ def _callbacks(configs):
     from robovlms_mobile.training.checkpoint_options import checkpoint_options
     from robovlms_mobile.training.checkpoints import AdapterCheckpoint
     from robovlms_mobile.training.curves import LossCurves
-    from robovlms_mobile.training.gradients import GradientGuard
+    from robovlms_mobile.training.gradients import FiniteGradients, GradientGuard
     from robovlms_mobile.training.metrics import EpochLosses
     from robovlms_mobile.training.parameters import ParameterTable
     from robovlms_mobile.training.record import RunRecord
     from robovlms_mobile.training.reproducible.epochs import EpochClock
     from robovlms_mobile.training.resume.continuity import Continuity
+    from robovlms_mobile.training.watch.gate import AuditGate
+    from robovlms_mobile.training.watch.policy import PolicyFigures
 
     losses, continuity = EpochLosses(), Continuity()
+    policy = PolicyFigures(losses)
     saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
-    watching = [EpochClock(configs["seed"]), ParameterTable(), losses, GradientGuard(), continuity]
-    return [*watching, saving, RunRecord(losses), LossCurves(losses)]
+    watching = [ParameterTable(), losses, policy, AuditGate(), FiniteGradients(), GradientGuard(), continuity]
+    return [EpochClock(configs["seed"]), *watching, saving, RunRecord(losses, policy), LossCurves(losses)]
 
 
 def _check_precision(trainer):
+    from torch import cuda
+
+    from robovlms_mobile.config.refusals import half_precision
+
     precision = str(trainer.precision)
     if trainer.strategy.root_device.type == "cpu" and not precision.startswith(("32", "64")):
         raise ConfigError(
             f"trainer.precision is {precision} and this run is on the CPU, which trains at 32 only.",
             "Add the flag --precision 32, or run where torch.cuda.is_available().",
         )
+    on_card = trainer.strategy.root_device.type == "cuda"
+    for finding in half_precision(precision, cuda.get_device_capability() if on_card else None):
+        if finding.level == "error":
+            raise ConfigError(f"{finding.where} {finding.what}.", finding.fix)
+        warnings.warn(f"{finding.where} {finding.what}: {finding.fix}.", stacklevel=2)

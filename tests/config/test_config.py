@@ -318,11 +318,12 @@ class TestDatasets:
 
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
-        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "verbose"}
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "audit", "verbose"}
         given = {
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},
             "frames": {"store": "off", "dir": "d"},
+            "audit": "warn",
             "verbose": True,
         }
         assert lint(config(mobile=given)) == []
@@ -332,6 +333,7 @@ class TestMobile:
         [
             ({"Lora": {}}, "mobile.Lora", "'lora'"),
             ({"verbose": "yes"}, "mobile.verbose", "true or false"),
+            ({"audit": True}, "mobile.audit", '"stop" or "warn" or "off"'),
             ({"verbos": True}, "mobile.verbos", "'verbose'"),
             ({"lora": {"target": "text"}}, "mobile.lora.target", "'targets'"),
             ({"frames": {"stor": "off"}}, "mobile.frames.stor", "'store'"),

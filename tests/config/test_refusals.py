@@ -5,7 +5,7 @@ from support.configs import merge, minimal_config
 from support.runs import TRAIN
 
 from robovlms_mobile.config.lint import lint
-from robovlms_mobile.config.refusals import check_run
+from robovlms_mobile.config.refusals import check_run, half_precision
 from robovlms_mobile.errors import ConfigError
 
 BLOCK = {"type": "MobileVLAH5Dataset", "data_dir": "."}
@@ -80,3 +80,22 @@ def test_several_folders_are_one_block_with_several_patterns(tmp_path):
         (tmp_path / name).touch()
     patterns = ["day1/episode_*.h5", "day2/episode_*.h5"]
     assert [path.parent.name for path in find_episodes(tmp_path, patterns)] == ["day1", "day2"]
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "level", "fix"),
+    [("bf16-mixed", (7, 5), "error", "16-mixed"), ("16-mixed", (8, 7), "warn", "bf16-mixed")],
+)
+def test_a_card_that_has_no_bf16_refuses_it_and_one_that_has_it_is_advised_to_take_it(
+    precision, capability, level, fix
+):
+    (finding,) = half_precision(precision, capability)
+    assert finding.level == level and f'"{fix}"' in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability"),
+    [("bf16-mixed", (8, 0)), ("16-mixed", (7, 5)), ("32", (9, 0)), ("32", (6, 1)), ("bf16-mixed", None)],
+)
+def test_what_a_card_can_do_is_left_alone(precision, capability):
+    assert list(half_precision(precision, capability)) == []

@@ -110,6 +110,12 @@ def test_best_is_the_lowest_or_the_highest_and_never_nan(tmp_path):
     assert placed(tmp_path, [3, 4, 1], "acc", mode="max") == [["best"], ["best"], []]
 
 
+@pytest.mark.parametrize("name", ["val_balanced_direction_accuracy", "val_stop_recall"])
+def test_of_an_accuracy_or_a_recall_more_is_better_unless_the_config_says_otherwise(name):
+    assert CheckpointOptions(name).sense == "max"
+    assert CheckpointOptions(name, mode="min").sense == CheckpointOptions("val_mae").sense == "min"
+
+
 def test_the_first_validation_loss_replaces_a_training_loss_however_low(tmp_path):
     assert placed(tmp_path, [1], "train_loss") + placed(tmp_path, [5, 6], "val_loss") == [["best"], ["best"], []]
 
@@ -136,13 +142,13 @@ def test_curves_are_written_for_runs_with_and_without_validation(tmp_path):
     pytest.importorskip("matplotlib")
     from robovlms_mobile.training.loss_picture import write_png
 
-    history = [row(2.0, 3.0), row(1.0)]
+    history = [row(2.0, 3.0) | {"logged": {"val_mae": 0.5, "lr": 1.0}}, row(1.0)]
     write_csv(history, tmp_path / "losses.csv")
     write_png(history, tmp_path / "losses.png")
     assert (tmp_path / "losses.csv").read_text().split() == [
-        "epoch,step,train_loss,val_loss,gap",
-        "0,1,2.0,3.0,1.0",
-        "0,1,1.0,,",
+        "epoch,step,train_loss,val_loss,gap,val_mae",
+        "0,1,2.0,3.0,1.0,0.5",
+        "0,1,1.0,,,",
     ]
     assert (tmp_path / "losses.png").read_bytes().startswith(b"\x89PNG")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["losses.csv", "losses.png"]

@@ -11,6 +11,8 @@ from safetensors.torch import load_file
 from support.processes import git
 from support.runs import TRAIN, losses, run_folder, write_package
 
+from robovlms_mobile.scoring.baselines import NAMES
+
 
 @pytest.fixture(scope="module")
 def finished(upstream_root, run_python, write_config, tmp_path_factory):
@@ -42,6 +44,50 @@ def test_the_loss_goes_down_and_is_written_by_epoch(finished):
     assert [row["epoch"] for row in rows] == ["0", "1"]
     assert float(rows[1]["val_loss"]) < float(rows[0]["val_loss"])
     assert float(rows[1]["gap"]) == pytest.approx(float(rows[1]["val_loss"]) - float(rows[1]["train_loss"]))
+
+
+def test_the_policys_figures_are_in_every_record_beside_those_of_baselines(finished):
+    run = json.loads((run_folder(finished[0]) / "run.json").read_text())
+    last, (*_, row) = run["epochs"][-1], losses(finished[0])
+    (logged,) = (finished[0] / "runs" / "log").rglob("metrics.csv")
+    for name in ("val_mae", "val_rmse_linear_y", "val_chunk_mae", "val_direction_accuracy", "val_change_accuracy"):
+        assert float(row[name]) == pytest.approx(last["logged"][name]) and name in logged.read_text().splitlines()[0]
+    assert set(run["baselines"]) == set(last["not_beaten"]) == set(NAMES)
+    assert run["baselines"]["previous_action"]["change_accuracy"] == 0
+    assert len(last["by_scenario"]) == 2 and all(each["mae"] > 0 for each in last["by_scenario"].values())
+    assert finished[1].stdout.count("; beats ") + finished[1].stdout.count("; not ") >= 2
+    assert "audit: 8 image tokens and 18 instruction tokens reach the action" in finished[1].stdout
+
+
+FRAME_BY_FRAME = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from robovlms_mobile.data.hdf5.frames import read_frames
+from robovlms_mobile.data.instructions import instruction_for
+from robovlms_mobile.evaluation.run_data import episodes_of
+from robovlms_mobile.evaluation.trained import TrainedPolicy
+
+root, folder, frames = sys.argv[1:]
+policy = TrainedPolicy(folder, root)
+errors = []
+for episode in episodes_of(policy.configs, policy.run)[1]:
+    policy.reset([instruction_for(episode)])
+    for picture, action in zip(read_frames(episode, range(int(frames)), "rgb"), episode.actions):
+        errors.append(np.abs(policy.act([picture])[0, 0] - action[:2]).mean())
+print(json.dumps(float(np.mean(errors))))
+"""
+
+
+@pytest.mark.heavy
+def test_a_validations_error_is_that_of_a_robot_that_drives_through_the_episodes(finished, upstream_root, run_python):
+    """Frame by frame on the last epoch's adapters; full windows show the first 8 frames of 18."""
+    command = ["-c", FRAME_BY_FRAME, upstream_root, run_folder(finished[0]) / "last", 8]
+    done = run_python(command, cwd=finished[0])
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == pytest.approx(
+        float(losses(finished[0])[-1]["val_mae"]), abs=1e-5
+    )
 
 
 def test_the_best_folder_is_the_epoch_with_the_lowest_validation_loss(finished):

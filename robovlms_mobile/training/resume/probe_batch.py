@@ -1,11 +1,14 @@
 """The loss of one batch that travels with a checkpoint: a resumed run that gets another one is another run."""
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lightning.pytorch import LightningModule, Trainer
 
 TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
@@ -26,18 +29,24 @@ def measure(trainer: "Trainer", module: "LightningModule", batch: dict) -> dict:
 
     Nothing changes: no gradient, no dropout, nothing logged.
     """
+    with undisturbed(module), torch.no_grad(), trainer.strategy.precision_plugin.train_step_context():
+        loss = module.training_step(trainer.strategy.batch_to_device(dict(batch)), 0)
+    device = trainer.strategy.root_device.type
+    return {"loss": float(loss), "device": device, "precision": str(trainer.precision)}
+
+
+@contextmanager
+def undisturbed(module: "LightningModule") -> "Iterator[None]":
+    """Put a module into evaluation mode, logging nothing, and back as it was."""
     modes = [(each, each.training) for each in module.modules()]
     log, module.log = module.log, _log_nothing
     try:
         module.eval()
-        with torch.no_grad(), trainer.strategy.precision_plugin.train_step_context():
-            loss = module.training_step(trainer.strategy.batch_to_device(dict(batch)), 0)
+        yield
     finally:
         module.log = log
         for each, training in modes:
             each.training = training
-    device = trainer.strategy.root_device.type
-    return {"loss": float(loss), "device": device, "precision": str(trainer.precision)}
 
 
 def agree(saved: dict, now: dict) -> bool:

@@ -1,0 +1,55 @@
+"""Whether a policy does one thing whatever it is shown. Pure arrays; each answer is a reason and a next step."""
+
+from collections import defaultdict
+
+import numpy as np
+
+from robovlms_mobile.data.directions import DIRECTIONS, directions
+from robovlms_mobile.scoring.figures import Scored, plane
+
+ONE = 0.95  # share of the frames from which on one direction is all that a policy knows
+VARIED = 0.90  # share up to which the recorded actions are more varied than that
+BLIND = 0.01  # of the usual speed: below it predictions of different pictures are alike
+
+
+def one_direction(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> str | None:
+    """Return what is wrong where one direction is predicted at nearly all frames, while other ones were recorded."""
+    guessed = np.concatenate([directions(plane(each.first, dims), speed / 2) for each in episodes])
+    actual = np.concatenate([directions(plane(each.actual, dims)) for each in episodes])
+    most = int(np.bincount(guessed).argmax())
+    share, recorded = float((guessed == most).mean()), float((actual == most).mean())
+    if share < ONE or np.bincount(actual).max() / len(actual) > VARIED:
+        return None
+    return (
+        f"the policy predicts {DIRECTIONS[most].label} at {share:.0%} of the validation frames, where it was recorded "
+        f"at {recorded:.0%}: it does the same whatever it sees. In a first epoch that may pass. If it stays: "
+        '"balance": "direction" and "mirror": 0.5 in train_dataset, act_head.num_layers 1 on few episodes, or a '
+        "learning_rate ten times as high."
+    )
+
+
+def no_reaction(episodes: list[Scored], instructions: dict[str, str], speed: float) -> str | None:
+    """Return what is wrong where predictions are alike in all episodes at the same frame under the same instruction.
+
+    Args:
+        episodes: what was predicted.
+        instructions: name of an episode → its instruction. One that no other episode has tells nothing.
+        speed: the usual one, m/s.
+    """
+    groups = defaultdict(list)
+    for each in episodes:
+        groups[instructions[each.name]].append(each)
+    spreads, recorded = [], []
+    for group in groups.values():
+        for frame in range(sorted(len(each.actual) for each in group)[-2] if len(group) > 1 else 0):
+            there = [each for each in group if len(each.actual) > frame]
+            spreads.append(np.std([each.first[frame] for each in there], axis=0).max())
+            recorded.append(np.std([each.actual[frame] for each in there], axis=0).max())
+    if not spreads or np.mean(spreads) >= BLIND * speed or np.mean(recorded) < BLIND * speed:
+        return None
+    return (
+        "the policy does not react to the picture: at the same frame under the same instruction its predictions of "
+        f"different episodes differ by {np.mean(spreads):.4f} m/s, the recorded ones by {np.mean(recorded):.3f} m/s. "
+        "Look whether the pictures of the data report are what the robot saw; on few episodes take "
+        "act_head.num_layers 1; a learning_rate ten times as high helps a policy that has not started to learn."
+    )

@@ -1,0 +1,56 @@
+"""The audit before a new run's first step: what does not reach the action stops it, or is said."""
+
+import warnings
+
+from lightning.pytorch.callbacks import Callback
+
+from robovlms_mobile.errors import ConfigError, ModelError
+from robovlms_mobile.options import AUDIT, audit_option
+
+FIX = (
+    "Such a model trains to a low loss and is deaf or blind on the robot. Take robovlms_mobile's backbones on an "
+    'unchanged transformers, or to go on as it is: "mobile": {"audit": "warn"}.'
+)
+
+
+class AuditGate(Callback):
+    """Audits on rank zero, for all. A run that resumes was audited when it began.
+
+    Raises:
+        ConfigError: `mobile.audit` is none of AUDIT.
+        ModelError: with everything that does not reach the action, unless `mobile.audit` says "warn".
+    """
+
+    def on_train_start(self, trainer, pl_module):
+        option = audit_option(pl_module.configs)
+        if option not in AUDIT:
+            raise ConfigError(f"mobile.audit is {option!r}, expected one of {list(AUDIT)}.")
+        if option == "off" or trainer.global_step or pl_module.configs.get("resume"):
+            return
+        found = _audited(trainer, pl_module) if trainer.is_global_zero else None
+        faults, unchecked = trainer.strategy.broadcast(found)
+        if unchecked and trainer.is_global_zero:
+            warnings.warn(f"audit: not checked before this run: {'; '.join(unchecked)}.", stacklevel=2)
+        if faults and option == "stop":
+            raise ModelError("\n".join(f"{each}." for each in faults), FIX)
+        if faults and trainer.is_global_zero:
+            warnings.warn(f"audit: {'; '.join(faults)}. The run goes on, as mobile.audit says.", stacklevel=2)
+
+
+def _audited(trainer, pl_module):
+    """Return (faults, what was not checked)."""
+    from robovlms_mobile.training.watch.audit import audit
+
+    loaders = trainer.train_dataloader
+    dataset = getattr(loaders[0] if isinstance(loaders, list | tuple) else loaders, "dataset", None)
+    if not hasattr(dataset, "samples") or getattr(pl_module.model, "act_head", None) is None:
+        return [], ["it takes a MobileVLAH5Dataset and an act_head"]
+    strategy = trainer.strategy
+    try:
+        found = audit(pl_module, dataset, strategy.batch_to_device, strategy.precision_plugin.train_step_context)
+    except Exception as error:  # another backbone's code, on a path it never took: no reason to refuse the run
+        return [], [f"the audit itself failed ({type(error).__name__}: {error}); please report it"]
+    if not found.faults and found.tokens:
+        tokens = " and ".join(f"{count} {name} tokens" for name, count in found.tokens.items())
+        print(f"robovlms-mobile: audit: {tokens} reach the action ({found.seconds:.1f} s)", flush=True)
+    return found.faults, found.unchecked
