@@ -41,8 +41,8 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         yield from _several(config)
 
 
-def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterator[Finding]:
-    """Yield what is against a half precision on a card, by `torch.cuda.get_device_capability`; None: no card.
+def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterator[tuple[str, str, str]]:
+    """Yield (level, what, fix) against a half precision on a card of a compute capability; None: there is no card.
 
     bf16 has the range of fp32, so that gradients do not overflow as in FP16. Cards before Ampere only emulate it.
     """
@@ -50,10 +50,10 @@ def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterat
         return
     if precision.startswith("bf16") and capability < BF16:
         what = f'is "{precision}", which this card (compute capability {capability[0]}.{capability[1]}) does not have'
-        yield Finding("error", what, "trainer.precision", 'set it to "16-mixed"')
+        yield "error", what, 'set it to "16-mixed"'
     elif precision == "16-mixed" and capability >= BF16:
         what = f'is "{precision}", whose gradients may overflow, and this card has bf16'
-        yield Finding("warn", what, "trainer.precision", 'set it to "bf16-mixed"')
+        yield "warn", what, 'set it to "bf16-mixed"'
 
 
 def _workers(config):

@@ -25,7 +25,8 @@ def precision(subject: Subject) -> Iterator[Finding]:
         from torch import cuda
 
         wanted = str(section(subject.config, "trainer").get("precision"))
-        yield from half_precision(wanted, cuda.get_device_capability())
+        for level, what, fix in half_precision(wanted, cuda.get_device_capability()):
+            yield Finding(level, what, "trainer.precision", fix)
 
 
 def needed_packages(subject: Subject) -> Iterator[Finding]:

@@ -20,7 +20,7 @@ LATER = "the run itself audits before its first step"
 
 def reach(subject: Subject) -> Iterator[Finding]:
     """Yield what does not reach the action, or how many tokens do; a warning where the model cannot be built here."""
-    from robovlms_mobile.checkout import checkout_status
+    from robovlms_mobile.checkout.working_copy import checkout_status
 
     if audit_option(subject.config) == "off" or not mobile_blocks(subject.config):
         yield Finding("warn", "not audited: mobile.audit is off, or the data is no MobileVLAH5Dataset", WHERE)

@@ -53,7 +53,7 @@ def _check_precision(trainer):
             "Add the flag --precision 32, or run where torch.cuda.is_available().",
         )
     on_card = trainer.strategy.root_device.type == "cuda"
-    for finding in half_precision(precision, cuda.get_device_capability() if on_card else None):
-        if finding.level == "error":
-            raise ConfigError(f"{finding.where} {finding.what}.", finding.fix)
-        warnings.warn(f"{finding.where} {finding.what}: {finding.fix}.", stacklevel=2)
+    for level, what, fix in half_precision(precision, cuda.get_device_capability() if on_card else None):
+        if level == "error":
+            raise ConfigError(f"trainer.precision {what}.", f"{fix[0].upper()}{fix[1:]}.")
+        warnings.warn(f"trainer.precision {what}: {fix}.", stacklevel=2)
