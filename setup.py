@@ -45,6 +45,8 @@ UPSTREAM = [
     "ftfy",
 ]
 
+BESIDE = {f"robovlms_mobile.{name}": name for name in ("configs", "patches")}  # a wheel carries them inside the package
+
 setup(
     name="robovlms-mobile",
     version="0.1.0",
@@ -53,10 +55,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=[*find_packages(include=["robovlms_mobile", "robovlms_mobile.*"]), "robovlms_mobile.patches"],
-    package_dir={"robovlms_mobile.patches": "patches"},  # a wheel carries the folder inside the package
+    packages=[*find_packages(include=["robovlms_mobile", "robovlms_mobile.*"]), *BESIDE],
+    package_dir=BESIDE,
     package_data={
         "robovlms_mobile": ["py.typed"],
+        "robovlms_mobile.configs": ["*.json", "*.md"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
         "robovlms_mobile.report": ["page.html", "page.css"],
         "robovlms_mobile.simulation": ["seeing/*"],

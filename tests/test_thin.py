@@ -1,6 +1,7 @@
 """Thin: how many lines of the plugin a run loads, no tool among them, and rooms that know each other one way only."""
 
 import ast
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,6 +30,12 @@ def test_a_run_of_main_py_loads_no_tool(patched_run):
     rooms = {name.split(".")[1] for name in patched_run.facts["lines"] if "." in name}
     assert rooms & set(TOOLS) == set()
     assert "robovlms_mobile.config.lint" not in patched_run.facts["lines"]
+
+
+def test_no_two_modules_have_one_name():
+    """Verbs of the command line may be called as the tool they call."""
+    modules = [path.stem for path in PACKAGE.rglob("*.py") if path.parent.name != "cli" and path.stem != "__init__"]
+    assert [name for name, count in Counter(modules).items() if count > 1] == []
 
 
 def imports(path):

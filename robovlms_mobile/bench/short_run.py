@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from robovlms_mobile.checkout.location import shipped
+from robovlms_mobile.config.load import load_config
 from robovlms_mobile.errors import MobileError
 
 SPREAD = 0.02  # standard deviation of random weights: the loss is finite, nothing else is asked of them
@@ -39,64 +41,6 @@ class Size:
 SIZES = {
     "tiny": Size(kosmos=False, lora_r=4, lora_alpha=8, hidden_size=32, memory_gb=1, disk_gb=0.1),
     "real": Size(kosmos=True, lora_r=32, lora_alpha=16, hidden_size=1024, memory_gb=16, disk_gb=17),
-}
-LAB = {  # configs/mobile_vla_lora.json without its paths; a test compares them
-    "robovlm_name": "RoboKosMos",
-    "task_name": "mobile_vla",
-    "exp_name": "bench",
-    "model": "kosmos2",
-    "model_load_path": None,
-    "resume": None,
-    "seed": 123,
-    "seq_len": 1,
-    "image_size": 224,
-    "window_size": 4,
-    "fwd_pred_next_n": 10,
-    "batch_size": 1,
-    "num_workers": 2,
-    "learning_rate": 1e-4,
-    "min_lr_scale": 1e-2,
-    "weight_decay": 0,
-    "warmup_epochs": 0,
-    "warmup_steps": 0,
-    "scheduler": "constant",
-    "gradient_clip_val": 1.0,
-    "use_hand_rgb": False,
-    "arm_gripper_loss_ratio": 0.01,
-    "cap_loss_ratio": 0.0,
-    "fwd_loss_ratio": 0.0,
-    "norm_action": True,
-    "norm_min": -1.15,
-    "norm_max": 1.15,
-    "train_setup": {
-        "predict_action": True,
-        "predict_forward": False,
-        "predict_forward_hand": False,
-        "predict_caption": False,
-        "freeze_backbone": True,
-        "train_vision": False,
-        "train_text_embedding": False,
-        "gradient_checkpointing": False,
-        "lora_enable": True,
-        "lora_r": 32,
-        "lora_alpha": 16,
-        "lora_dropout": 0.1,
-        "lora_bias": "none",
-    },
-    "act_head": {
-        "type": "MobileLSTMDecoder",
-        "hidden_size": 1024,
-        "action_dim": 7,
-        "down_sample": "none",
-        "latent": 1,
-        "action_space": "continuous",
-        "with_history": True,
-        "history_type": "post",
-    },
-    "fwd_head": None,
-    "tokenizer": {"type": "AutoProcessor", "tokenizer_type": "kosmos", "additional_special_tokens": None},
-    "vlm": {"type": "AutoModelForVision2Seq", "name": "kosmos"},
-    "mobile": {"lora": {"targets": "text"}, "checkpoints": {"every_n_epochs": 10}},
 }
 ONE_STEP = {
     "strategy": "auto",
@@ -179,7 +123,8 @@ def _load_main(root):
 def _config(folder, size, base, episodes):
     import torch
 
-    config, cuda = copy.deepcopy(LAB), torch.cuda.is_available()
+    config, cuda = load_config(shipped("configs") / "mobile_vla_lora.json"), torch.cuda.is_available()
+    config["exp_name"] = "bench"
     config |= {f"{name}_root": str(folder / name) for name in ("output", "log", "cache")}
     config |= {"model_path": str(base), "model_config": str(base / "config.json")}
     config["trainer"] = {

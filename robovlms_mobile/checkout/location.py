@@ -15,6 +15,12 @@ def source_tree() -> Path | None:
     return folder if (folder / "patches" / "series.json").is_file() else None
 
 
+def shipped(name: str) -> Path:
+    """Return a folder of the repository that comes with the package: "patches", or "configs"."""
+    inside, tree = PACKAGE / name, source_tree()  # a wheel carries the folder inside the package
+    return inside if tree is None or inside.is_dir() else tree / name
+
+
 def candidates(root: str | Path | None = None) -> list[Path]:
     """Return the folders where the checkout may be, first choice first: `root`, else ROBOVLMS_ROOT, else
     `./RoboVLMs`, else RoboVLMs in the repository the package runs from. A folder that was named is the only one."""

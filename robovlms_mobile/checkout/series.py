@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from robovlms_mobile.checkout.location import PACKAGE, source_tree
+from robovlms_mobile.checkout.location import shipped
 from robovlms_mobile.errors import CheckoutError
 
 
@@ -34,7 +34,7 @@ class Series:
         Raises:
             CheckoutError: no such file, a key or a patch file is missing, or two patches change the same file.
         """
-        listing = (_shipped() if folder is None else Path(folder)) / "series.json"
+        listing = (shipped("patches") if folder is None else Path(folder)) / "series.json"
         try:
             content = json.loads(listing.read_text(encoding="utf-8"))
             patches = tuple(_read_patch(listing.parent, entry) for entry in content["patches"])
@@ -46,12 +46,6 @@ class Series:
         if missing or len(set(files)) != len(files):
             raise CheckoutError(f"{listing}: one patch a file, each beside it; missing: {missing}, files: {files}")
         return series
-
-
-def _shipped():
-    inside = PACKAGE / "patches"  # a wheel carries the folder inside the package
-    tree = source_tree()
-    return inside if tree is None or (inside / "series.json").is_file() else tree / "patches"
 
 
 def _read_patch(folder, entry):

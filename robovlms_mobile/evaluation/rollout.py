@@ -6,12 +6,12 @@ from typing import Protocol
 
 import numpy as np
 
+from robovlms_mobile.data.augment.mirror import mirror_instruction
 from robovlms_mobile.simulation.driver import SPEED
 from robovlms_mobile.simulation.recordings import instruction
 from robovlms_mobile.simulation.room import AS_RECORDED, Conditions, Drive, Verdict, judge, room
 
 OUTCOMES = tuple(field.name for field in fields(Verdict))
-SWAP = {"left": "right", "right": "left"}
 
 
 class Controller(Protocol):
@@ -62,7 +62,7 @@ def roll_out(
     rooms = [room(seed, index, conditions) for index in range(worlds)]
     drives = [Drive(world, (seed, index), conditions) for index, world in enumerate(rooms)]
     told = [instruction(world, index) for index, world in enumerate(rooms)]
-    told = [swapped(text) for text in told] if swap else told
+    told = [_swapped(text) for text in told] if swap else told
     controller.reset(drives, told)
     for step in range(steps):
         if step % execute == 0:
@@ -75,9 +75,11 @@ def roll_out(
     return Drives(drives, verdicts, told)
 
 
-def swapped(text: str) -> str:
-    """Return an instruction with left and right exchanged."""
-    return " ".join(SWAP.get(word, word) for word in text.split())
+def _swapped(text):
+    other = mirror_instruction(text)
+    if other is None:
+        raise ValueError(f"{text!r} cannot be mirrored")
+    return other
 
 
 def snapped(velocity: Sequence[float] | np.ndarray) -> np.ndarray:

@@ -105,7 +105,7 @@ def _build(configs, root, folder):
     with quiet_libraries(), contextlib.redirect_stdout(io.StringIO()):
         from robovlms.train.base_trainer import BaseTrainer
 
-        from robovlms_mobile.training.resume.start import load
+        from robovlms_mobile.training.resume.earlier import load
 
         module = BaseTrainer(configs=configs)
         load(module, folder)

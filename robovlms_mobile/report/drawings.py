@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from robovlms_mobile.report.charts import changes, compass, errors, stacked, top_down
 from robovlms_mobile.report.facts import Facts
-from robovlms_mobile.report.figures import changes, compass, errors, stacked, top_down
 from robovlms_mobile.report.records import Record
 from robovlms_mobile.report.themes import COLOURS, THEMES, to_png
 from robovlms_mobile.scoring.trajectories import integrate

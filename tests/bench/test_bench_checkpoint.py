@@ -13,8 +13,7 @@ from robovlms_mobile.cli.bench import format_checkpoint
 from robovlms_mobile.errors import MobileError
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "mobile_vla_lora.json"
-PLACES = ("parent", "model_url", "model_path", "model_config", "model_load_source", "output_root", "log_root")
-PLACES += ("cache_root", "gpus", "num_nodes", "vision_resampler", "use_vision_resampler", "act_encoder")
+PLACES = ("model_path", "model_config", "output_root", "log_root", "cache_root")
 MEASURE = """
 import json, sys
 from robovlms_mobile.bench import checkpoint, short_run
@@ -115,17 +114,14 @@ def test_the_text_says_which_claims_do_not_hold(printed):
     assert "does NOT hold" in text and "The claims are about Kosmos-2 of real size" in text
 
 
-def test_the_run_is_the_labs():
-    config = json.loads(CONFIG.read_text())
+def test_the_run_is_the_labs_and_so_is_the_real_size(tmp_path):
+    lab, real = json.loads(CONFIG.read_text()), short_run.SIZES["real"]
+    config = short_run._config(tmp_path, real, tmp_path / "base", tmp_path / "episodes")
     for block in ("tokenizer", "vlm"):
-        config[block].pop("pretrained_model_name_or_path")
-    for name in (*PLACES, "trainer", "train_dataset", "val_dataset", "exp_name"):
-        config.pop(name)
-    lab = {name: value for name, value in short_run.LAB.items() if name != "exp_name"}
-    assert lab == config
-    real = short_run.SIZES["real"]
-    assert (real.lora_r, real.lora_alpha) == (config["train_setup"]["lora_r"], config["train_setup"]["lora_alpha"])
-    assert real.hidden_size == config["act_head"]["hidden_size"]
+        assert config[block].pop("pretrained_model_name_or_path") == str(tmp_path / "base")
+        lab[block].pop("pretrained_model_name_or_path")
+    own = {"exp_name", "trainer", "train_dataset", "val_dataset", *PLACES}
+    assert {name for name in config if config[name] != lab[name]} == own
 
 
 def test_too_little_memory_is_said_before_anything_is_written(monkeypatch, tmp_path):

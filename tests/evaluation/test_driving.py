@@ -10,7 +10,7 @@ from support.processes import run_python
 from support.runs import TRAIN, run_folder
 
 from robovlms_mobile.evaluation.controllers import Expert, Replay, Stand
-from robovlms_mobile.evaluation.rollout import rates, roll_out, snapped, swapped, wilson
+from robovlms_mobile.evaluation.rollout import rates, roll_out, snapped, wilson
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
 from robovlms_mobile.simulation.driver import SPEED
 
@@ -57,10 +57,14 @@ def test_a_policy_is_asked_again_when_its_actions_are_driven(execute, asked):
     assert controller.asked == asked
 
 
+def test_swapping_exchanges_left_and_right_and_nothing_else():
+    plain, other = (roll_out(Counting(), worlds=8, steps=1, swap=swap).instructions for swap in (False, True))
+    assert other == [text.replace("left", "<").replace("right", "left").replace("<", "right") for text in plain]
+
+
 def test_snapping_drives_the_nearest_key():
     np.testing.assert_allclose(snapped((0.7, -0.5)), (SPEED, 0.0))
     np.testing.assert_allclose(snapped((-9.0, 0.6)), (-SPEED, SPEED))
-    assert swapped("on the left to the right") == "on the right to the left"
 
 
 def test_baselines_are_what_a_few_lines_of_counting_give():

@@ -28,7 +28,7 @@ from support.crash_steps import Child, Steps, fork, result_of
 from robovlms_mobile import files
 from robovlms_mobile.files import recover
 from robovlms_mobile.training import curves
-from robovlms_mobile.training.resume.folders import newest_state
+from robovlms_mobile.training.resume.earlier import newest_state
 
 PERIOD = 3  # of the `epoch-…` folders
 A_RUN = 30  # kills

@@ -20,7 +20,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from robovlms_mobile.adapters.reading import read_adapters
-from robovlms_mobile.training.resume.folders import is_whole
+from robovlms_mobile.training.resume.earlier import is_whole
 from robovlms_mobile.training.resume.lock import LOCK
 from robovlms_mobile.training.resume.start import settle
 from robovlms_mobile.training.run import MobileRun

@@ -14,8 +14,8 @@ from robovlms_mobile.training.checkpoints import AdapterCheckpoint
 from robovlms_mobile.training.curves import gap, write_csv
 from robovlms_mobile.training.metrics import EpochLosses
 from robovlms_mobile.training.ranking import Ranking
-from robovlms_mobile.training.resume.differences import check_tensors, compare, compare_data, refuse
-from robovlms_mobile.training.resume.state import comparable, keep_trainable, settings
+from robovlms_mobile.training.resume.differences import check_tensors, comparable, compare, compare_data, refuse
+from robovlms_mobile.training.resume.state import keep_trainable, settings
 
 
 @pytest.fixture

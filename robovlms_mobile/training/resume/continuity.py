@@ -59,12 +59,12 @@ class Continuity(Callback):
             checkpoint[KEY]["probe"] = {**measured, "batch": self._batch}
 
     def _check_model(self, pl_module, checkpoint):
-        from robovlms_mobile.training.resume.differences import check_tensors, compare, refuse
+        from robovlms_mobile.training.resume.differences import check_tensors, comparable, compare, refuse
 
         self._resumed, rows = checkpoint.get(KEY, {}), []  # a checkpoint of version 0.0 has none
         if self._resumed:
             saved, now = self._resumed["settings"], state.settings(pl_module.configs, pl_module.trainer.world_size)
-            rows = compare(saved, state.comparable(saved, now))
+            rows = compare(saved, comparable(saved, now))
             rows += compare({"base model": self._resumed["base"]}, {"base model": self.base})
         refuse(*pl_module.trainer.strategy.broadcast((rows, check_tensors(pl_module, checkpoint))))
 

@@ -6,7 +6,10 @@ from torch.nn import Module
 
 from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.training.resume.state import DEFAULTS
 
+# Settings that states of older versions do not hold, and so are not compared with.
+LATER = (*DEFAULTS, "min_lr_scale", "tokenizer.tokenizer_type", "processes")
 SHOWN = 60  # characters of a value
 TENSORS = 2  # named of each kind: another rank of LoRA gives all of them another shape
 
@@ -15,6 +18,11 @@ def compare(saved: dict, now: dict) -> list[tuple]:
     """Return what differs between two mappings of plain values: list of (name, saved, now); None where it is absent."""
     names = sorted(saved.keys() | now.keys())
     return [(name, saved.get(name), now.get(name)) for name in names if saved.get(name) != now.get(name)]
+
+
+def comparable(saved: dict, now: dict) -> dict:
+    """Return the settings of now that the version which wrote `saved` knew of."""
+    return now if "processes" in saved else {name: now[name] for name in now if name not in LATER}
 
 
 def compare_data(saved: dict, now: dict) -> list[tuple]:

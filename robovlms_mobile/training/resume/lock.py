@@ -32,7 +32,11 @@ def hold(folder: Path) -> str | None:
     """
     path = Path(folder).resolve() / LOCK
     while path not in _held:
-        file = _opened(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the lock
+        except FileNotFoundError:  # whoever held the folder has just removed it
+            continue
         try:
             _lock(file)
         except BlockingIOError:
@@ -58,14 +62,6 @@ def release() -> None:
 
 
 atexit.register(release)
-
-
-def _opened(path):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with suppress(FileNotFoundError):  # whoever held the folder has just removed it
-        return open(path, "a+", encoding="utf-8")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return open(path, "a+", encoding="utf-8")
 
 
 def _lock(file):

@@ -17,8 +17,6 @@ def from_rank_zero(decide: Callable) -> Any:
     """
     from torch import device, distributed
 
-    if not (distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1):
-        return decide()
     told: list[Any] = [_outcome(decide) if distributed.get_rank() == 0 else None]
     # nccl sends from GPUs, one a process: without a device all would take the first
     nccl = "nccl" in distributed.get_backend()

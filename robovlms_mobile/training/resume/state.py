@@ -7,28 +7,15 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 # What a resumed run must have in common with the one it resumes. An optimizer brings its own learning rate and decay.
+# fmt: off
 SETTINGS = (
-    "robovlm_name",
-    "window_size",
-    "fwd_pred_next_n",
-    "image_size",
-    "norm_action",
-    "norm_min",
-    "norm_max",
-    "seed",
-    "batch_size",
-    "learning_rate",
-    "min_lr_scale",
-    "weight_decay",
-    "act_head",
-    "train_setup",
-    "train_dataset",
+    "robovlm_name", "window_size", "fwd_pred_next_n", "image_size", "norm_action", "norm_min", "norm_max", "seed",
+    "batch_size", "learning_rate", "min_lr_scale", "weight_decay", "act_head", "train_setup", "train_dataset",
     "val_dataset",
 )
+# fmt: on
 # upstream's
 DEFAULTS: dict = {"scheduler": "constant", "gradient_clip_val": 0.0, "warmup_epochs": 0.0, "warmup_steps": 0.0}
-# Settings that states of older versions do not hold, and so are not compared with.
-LATER = (*DEFAULTS, "min_lr_scale", "tokenizer.tokenizer_type", "processes")
 FREE = ("precision", "gradient_checkpointing", "data_dir", "episode_pattern", "on_bad_episode")  # whatever the section
 
 
@@ -54,11 +41,6 @@ def settings(configs: dict, processes: int = 1) -> dict[str, str]:
     _flatten("tokenizer.tokenizer_type", (configs.get("tokenizer") or {}).get("tokenizer_type"), found)
     _flatten("trainer.accumulate_grad_batches", configs["trainer"].get("accumulate_grad_batches"), found)
     return found | {"processes": str(processes)}
-
-
-def comparable(saved: dict, now: dict) -> dict:
-    """Return the settings of now that the version which wrote `saved` knew of."""
-    return now if "processes" in saved else {name: now[name] for name in now if name not in LATER}
 
 
 def _flatten(name, value, found):

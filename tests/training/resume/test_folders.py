@@ -8,9 +8,10 @@ import torch
 from support.runs import write_run
 
 from robovlms_mobile.errors import CheckpointError, ConfigError
-from robovlms_mobile.training.resume.folders import fresh_folders, is_whole, newest_state
+from robovlms_mobile.training.resume.earlier import is_ours, is_whole, load, newest_state
+from robovlms_mobile.training.resume.folders import fresh_folders
 from robovlms_mobile.training.resume.lock import release
-from robovlms_mobile.training.resume.start import is_ours, load, settle
+from robovlms_mobile.training.resume.start import settle
 
 
 @pytest.fixture(autouse=True)
