@@ -72,6 +72,14 @@ def test_a_sample_is_predicted_as_it_is_alone(trainable, name):
     assert trainable[name]["run"]["apart"] <= 1e-5 < trainable[name]["run"]["spread"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_picture_and_instruction_reach_the_action_of_every_backbone(trainable, name):
+    """Of "<s> left </s>" all but the last token. What Flamingo reads elsewhere has no gradient: that is said."""
+    found, own_way = trainable[name]["audit"], name == "RoboFlamingo"
+    assert found["faults"] == [] and len(found["unchecked"]) == 2 * own_way
+    assert found["tokens"] == ({} if own_way else {"image": 6, "instruction": 5})
+
+
 REMOTE = """
 import json, sys
 from pathlib import Path

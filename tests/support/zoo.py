@@ -10,9 +10,11 @@ Arguments: the checkout, a folder with a config.json.
 
 import json
 import sys
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import (
@@ -269,9 +271,45 @@ def predict(model, inputs):
     return model.inference(inputs["vision_x"], inputs["lang_x"], inputs["attention_mask"])["action"][0]
 
 
+class Module(LightningModule):
+    """Upstream's module, as far as an audit goes."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model, self.configs = model, {"train_setup": {}}
+
+    def training_step(self, batch, batch_idx):
+        names = {"text": "lang_x", "text_mask": "attention_mask"}
+        inputs = {names.get(key, key): value for key, value in batch.items()}
+        return self.model(**inputs, raw_text=None, data_source="mobile_vla_action")["loss"]
+
+
+class Windows:
+    """One window; a letter of its instruction is a token."""
+
+    samples = ()
+
+    def __getitem__(self, index):
+        return {"raw_text": "left", "rgb": batch()["vision_x"][0]}
+
+    def collater(self, samples):
+        (sample,) = samples
+        ids = [1, *(3 + ord(letter) % 5 for letter in sample["raw_text"]), 2]
+        text, (arm, gripper) = torch.tensor([ids]), batch()["action_labels"]
+        return {
+            "vision_x": sample["rgb"][None],
+            "text": text,
+            "text_mask": text > 0,
+            "action_labels": (arm[:1], gripper[:1]),
+            "action_mask": torch.ones(1, WINDOW, CHUNK, dtype=torch.bool),
+        }
+
+
 def main(root, folder):
     sys.path.insert(0, root)
     import robovlms.model.backbone as backbones
+
+    from robovlms_mobile.training.watch.audit import audit
 
     result = {}
     for name in BUILD:
@@ -284,6 +322,7 @@ def main(root, folder):
             "vision": trainable(build(ours, folder, lora_enable=True, train_vision=True)),
             "embedding": trainable(build(ours, folder, lora_enable=True, train_text_embedding=True)),
             "run": run(build(ours, folder, lora_enable=True).eval()),
+            "audit": asdict(audit(Module(build(ours, folder, lora_enable=True)), Windows())),
         }
     print(json.dumps(result))
 
