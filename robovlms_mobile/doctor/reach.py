@@ -42,6 +42,8 @@ def reach(subject: Subject) -> Iterator[Finding]:
         yield Finding(level, fault, WHERE, "take robovlms_mobile's backbones on an unchanged transformers")
     for what in found["unchecked"]:
         yield Finding("warn", f"not checked: {what}", WHERE, LATER)
+    for what in found["doubts"]:
+        yield Finding("warn", what, WHERE, "give them an instruction each, by `instruction` in the dataset blocks")
     if not found["faults"] and found["tokens"]:
         tokens = " and ".join(f"{count} {name} tokens" for name, count in found["tokens"].items())
         yield Finding("ok", f"{tokens} reach the action ({found['seconds']:.1f} s)", WHERE)

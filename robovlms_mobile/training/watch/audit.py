@@ -33,12 +33,14 @@ class Audit:
     Attributes:
         faults: what does not reach the action, a sentence each.
         unchecked: what could not be asked of this model, and why.
+        doubts: what in the data keeps a policy from listening, though the model could.
         tokens: "image" and "instruction" → how many tokens have a gradient from the action.
         seconds: that it took.
     """
 
     faults: list[str] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
     tokens: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -71,6 +73,7 @@ def audit(
         sample = dataset[_index(dataset)]
         if _gradients(found, module, step, sample, dataset.collater([sample])):
             _changes(found, module, step, sample, dataset)
+    found.doubts += _for_both_sides(getattr(dataset, "episodes", ()), dataset)
     if hasattr(module.model.act_head, "reset"):
         module.model.act_head.reset()  # a window of one frame is history to it
     found.seconds = time.perf_counter() - start
@@ -98,6 +101,18 @@ def _firsts(dataset):
         if episode.name not in seen:
             seen.add(episode.name)
             yield number, episode
+
+
+def _for_both_sides(episodes, dataset):
+    """Yield that left and right have one instruction: whoever is told it cannot know which is meant."""
+    from robovlms_mobile.data.instructions import instruction_for
+
+    sides = {}
+    for each in episodes:
+        text = instruction_for(each, dataset.block.instruction)
+        sides.setdefault(text, set()).update({"left", "right"} & set((each.scenario or "").split("_")))
+    for text in sorted(text for text, known in sides.items() if len(known) > 1):
+        yield f"episodes that pass left and episodes that pass right have one instruction, {text!r}"
 
 
 def _gradients(found, module, step, sample, batch):

@@ -28,9 +28,11 @@ class AuditGate(Callback):
         if option == "off" or trainer.global_step or pl_module.configs.get("resume"):
             return
         found = _audited(trainer, pl_module) if trainer.is_global_zero else None
-        faults, unchecked = trainer.strategy.broadcast(found)
+        faults, unchecked, doubts = trainer.strategy.broadcast(found)
         if unchecked and trainer.is_global_zero:
             warnings.warn(f"audit: not checked before this run: {'; '.join(unchecked)}.", stacklevel=2)
+        if doubts and trainer.is_global_zero:
+            warnings.warn(f"audit: {'; '.join(doubts)}: a policy cannot be told a side by it.", stacklevel=2)
         if faults and option == "stop":
             raise ModelError("\n".join(f"{each}." for each in faults), FIX)
         if faults and trainer.is_global_zero:
@@ -38,19 +40,19 @@ class AuditGate(Callback):
 
 
 def _audited(trainer, pl_module):
-    """Return (faults, what was not checked)."""
+    """Return (faults, what was not checked, doubts)."""
     from robovlms_mobile.training.watch.audit import audit
 
     loaders = trainer.train_dataloader
     dataset = getattr(loaders[0] if isinstance(loaders, list | tuple) else loaders, "dataset", None)
     if not hasattr(dataset, "samples") or getattr(pl_module.model, "act_head", None) is None:
-        return [], ["it takes a MobileVLAH5Dataset and an act_head"]
+        return [], ["it takes a MobileVLAH5Dataset and an act_head"], []
     strategy = trainer.strategy
     try:
         found = audit(pl_module, dataset, strategy.batch_to_device, strategy.precision_plugin.train_step_context)
     except Exception as error:  # another backbone's code, on a path it never took: no reason to refuse the run
-        return [], [f"the audit itself failed ({type(error).__name__}: {error}); please report it"]
+        return [], [f"the audit itself failed ({type(error).__name__}: {error}); please report it"], []
     if not found.faults and found.tokens:
         tokens = " and ".join(f"{count} {name} tokens" for name, count in found.tokens.items())
         print(f"robovlms-mobile: audit: {tokens} reach the action ({found.seconds:.1f} s)", flush=True)
-    return found.faults, found.unchecked
+    return found.faults, found.unchecked, found.doubts

@@ -30,6 +30,11 @@ def test_an_instruction_without_a_side_is_held_against_another(audits):
     assert audits["another"]["faults"] == []
 
 
+def test_one_instruction_for_left_and_right_is_a_doubt_about_the_data(audits):
+    (doubt,) = audits["another"]["doubts"]
+    assert "one instruction, 'Drive to the cup.'" in doubt and audits["sound"]["doubts"] == []
+
+
 def test_nothing_is_left_changed(audits):
     assert audits["untouched"] == []
 
