@@ -1,53 +1,23 @@
-"""The config: loaded as upstream loads it, and every fault named at once."""
+"""Every fault of a config is named at once."""
 
 import inspect
 import json
-import re
 import subprocess
 import sys
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from support.configs import found
 
-from robovlms_mobile.config.keys import FROM_ABOVE, MOBILE_KEYS
+from robovlms_mobile.config.keys import MOBILE_KEYS
 from robovlms_mobile.config.lint import lint
 from robovlms_mobile.config.load import load_config
-from robovlms_mobile.data.block import BLOCK_KEYS, RULES, Block, parse_block
-from robovlms_mobile.errors import ConfigError
 
 CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073]
 
 
-@pytest.fixture
-def config(make_config, tmp_path):
-    """Factory: a faultless config with the keywords merged in, a dict; its model folder exists."""
-    folder = tmp_path / "vlm"
-    folder.mkdir()
-    vlm = {"pretrained_model_name_or_path": str(folder)}
-    dataset = {"data_dir": str(tmp_path)}
-
-    def make(**overrides):
-        blocks = {"tokenizer": vlm, "vlm": vlm, "train_dataset": dataset, "val_dataset": dataset}
-        for name, value in blocks.items():
-            overrides[name] = {**value, **overrides.get(name, {})}
-        return load_config(make_config(**{"model_path": str(folder), **overrides}))
-
-    return make
-
-
-def found(config, **options):
-    """Return {where: (level, what and fix)} of a config's findings."""
-    return {each.where: (each.level, f"{each.what} | {each.fix}") for each in lint(config, **options)}
-
-
-def write(path, text):
-    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
-    return path
-
-
 def test_importing_it_loads_nothing_heavy():
-    code = "import sys, robovlms_mobile.config; print([m for m in ('torch', 'numpy', 'h5py') if m in sys.modules])"
+    code = "import sys, robovlms_mobile.config.load; print([m for m in ('torch', 'numpy', 'h5py') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -231,91 +201,6 @@ class TestPaths:
         assert lint(config(resume="last")) == []
 
 
-class TestDatasets:
-    def test_an_unknown_key_is_an_error_with_the_closest(self, config):
-        level, text = found(config(train_dataset={"colour_order": "bgr"}))["train_dataset.colour_order"]
-        assert level == "error" and "'color_order'" in text
-
-    @pytest.mark.parametrize(
-        ("key", "wrong"),
-        [
-            ("windows", "all"),
-            ("color_order", "RGB"),
-            ("on_bad_episode", "ignore"),
-            ("real_dims", ["linear_z"]),
-            ("real_dims", []),
-            ("train_split", 80),
-            ("rgb_pad", "10"),
-            ("instruction", {}),
-            ("episode_pattern", []),
-            ("shift_first", "no"),
-        ],
-    )
-    def test_a_wrong_value_is_an_error(self, config, key, wrong):
-        assert found(config(train_dataset={key: wrong}))[f"train_dataset.{key}"][0] == "error"
-
-    @pytest.mark.parametrize("key", ["data_dir", "windows", "train_split", "real_dims", "instruction", "mirror"])
-    def test_the_run_refuses_what_lint_does_in_the_same_words(self, config, key):
-        given = config(train_dataset={key: {}})
-        expected = found(given)[f"train_dataset.{key}"][1].split(", expected ")[1].split(" | ")[0]
-        with pytest.raises(ConfigError, match=re.escape(f"{key} is {{}}, expected {expected}")):
-            parse_block({"data_dir": ".", **given["train_dataset"]})
-
-    def test_every_key_is_described_where_it_is_defined_and_in_the_documents(self):
-        project = next(path for path in Path(__file__).resolve().parents if (path / "configs").is_dir())
-        document = (project / "configs/README.md").read_text(encoding="utf-8")
-        assert list(RULES) == [field.name for field in fields(Block)]
-        assert [name for name in RULES if f"        {name}: " not in Block.__doc__ or f"`{name}`" not in document] == []
-
-    def test_every_documented_value_is_fine(self, config):
-        block = {
-            "episode_pattern": ["episode_20251114_*.h5", "episode_20251106_*.h5"],
-            "train_split": 0.8,
-            "windows": "padded",
-            "shift_first": True,
-            "color_order": "bgr",
-            "real_dims": ["linear_x", "linear_y", "angular_z"],
-            "instruction": {"left": "Pass on the left.", "default": "Drive."},
-            "on_bad_episode": "skip",
-            "model_name": "kosmos",
-        }
-        given = config(train_dataset={**block, "rgb_pad": 10}, val_dataset={**block, "is_validation": True})
-        assert lint(given) == []
-
-    @pytest.mark.parametrize("name", ["norm_min", "window_size", "norm_action"])
-    def test_what_belongs_to_the_top_level_is_an_error_where_it_differs(self, config, name):
-        given = config()
-        given["train_dataset"][name] = given[name]
-        assert lint(given) == []
-        given["train_dataset"][name] = -2
-        level, text = found(given)[f"train_dataset.{name}"]
-        assert level == "error" and f"set {name} instead" in text
-        assert name in FROM_ABOVE and name not in BLOCK_KEYS
-
-    def test_a_block_in_the_wrong_role_is_an_error(self, config):
-        assert found(config(train_dataset={"is_validation": True}))["train_dataset.is_validation"][0] == "error"
-        assert found(config(val_dataset={"is_validation": False}))["val_dataset.is_validation"][0] == "error"
-
-    def test_two_splits_of_the_same_files_are_an_error(self, config):
-        assert found(config(val_dataset={"train_split": 0.5}))["val_dataset.train_split"][0] == "error"
-
-    def test_blocks_of_different_meaning_are_named(self, config):
-        assert found(config(val_dataset={"color_order": "bgr"}))["val_dataset"][0] == "warn"
-        assert found(config(val_dataset={"real_dims": ["linear_x"]}))["val_dataset.real_dims"][0] == "error"
-
-    def test_blocks_in_lists_are_looked_at_too(self, config):
-        given = config()
-        given["train_dataset"] = [
-            given["train_dataset"],
-            {"type": "MobileVLAH5Dataset", "data_dir": "d", "windws": "full"},
-        ]
-        assert "train_dataset[1].windws" in found(given)
-
-    def test_other_datasets_keep_their_own_keys(self, config):
-        assert lint(config(train_dataset={"type": "Other", "anything": 1}, val_dataset={"type": "Other"})) == []
-        assert found(config() | {"train_dataset": {}})["train_dataset"][0] == "error"
-
-
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
         assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "audit", "verbose"}
@@ -354,3 +239,8 @@ def test_the_shipped_configs_load_and_lint_clean_but_for_the_model(monkeypatch):
     for path in sorted((project / "configs").glob("*.json")):
         others = [each for each in lint(load_config(path), cuda=True) if not each.where.startswith("model_path")]
         assert others == [], path.name
+
+
+def write(path, text):
+    path.write_text(text if isinstance(text, str) else json.dumps(text), encoding="utf-8")
+    return path

@@ -2,6 +2,8 @@
 
 import copy
 
+from robovlms_mobile.config.lint import lint
+
 
 def merge(base, extra):
     """Merge `extra` into `base` in place, objects key by key; everything else replaces. Returns `base`."""
@@ -85,3 +87,8 @@ def minimal_config(folder):
         "arm_gripper_loss_ratio": 0.01,
         "fwd_loss_ratio": 0.0,
     }
+
+
+def found(config, **options):
+    """Return {where: (level, what and fix)} of a config's findings."""
+    return {each.where: (each.level, f"{each.what} | {each.fix}") for each in lint(config, **options)}
