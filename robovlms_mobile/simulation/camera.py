@@ -179,10 +179,10 @@ def _cup(cup, look, eye, rays):
             for t in (outer, inner)
         ]
     depth = np.minimum(*walls).astype(np.float32)
-    with np.errstate(invalid="ignore"):
-        normal_x, normal_y = (ex + depth * dx) / cup.radius, (ey + depth * dy) / cup.radius
-        height = (eye[2] + depth * dz) / cup.height
-        turned = np.where(walls[0] <= walls[1], 1, -1)
-        shade = 0.72 + 0.45 * turned * (normal_x * look.light[0] + normal_y * look.light[1])
-        shade = np.where(turned < 0, shade * 0.5, shade) * np.where((height > 0.42) & (height < 0.58), 0.7, 1.0)
+    here = np.where(depth < SKY, depth, 0)  # beside the cup anything finite: what is infinite has no shade
+    normal_x, normal_y = (ex + here * dx) / cup.radius, (ey + here * dy) / cup.radius
+    height = (eye[2] + here * dz) / cup.height
+    turned = np.where(walls[0] <= walls[1], 1, -1)
+    shade = 0.72 + 0.45 * turned * (normal_x * look.light[0] + normal_y * look.light[1])
+    shade = np.where(turned < 0, shade * 0.5, shade) * np.where((height > 0.42) & (height < 0.58), 0.7, 1.0)
     return shade.astype(np.float32)[..., None] * np.asarray(cup.colour, np.float32), depth

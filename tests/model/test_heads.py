@@ -21,6 +21,12 @@ def test_outputs_are_upstreams(seen, head):
 
 
 @pytest.mark.parametrize("head", HEADS)
+def test_windows_of_one_frame_carry_nothing_from_one_batch_to_the_next(seen, head):
+    """Such windows look to upstream's heads like a robot's frames, one by one, of which they keep a history."""
+    assert not seen[head]["remembers"]
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_weights_load_both_ways(seen, head):
     assert seen[head]["same_keys"]
 

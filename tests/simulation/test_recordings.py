@@ -1,9 +1,11 @@
 """Synthetic episodes: the collector's files, and a task that needs its pictures."""
 
+import dataclasses
 import json
 import re
 import subprocess
 import sys
+import warnings
 from collections import Counter
 
 import h5py
@@ -15,7 +17,7 @@ from robovlms_mobile.errors import DataError
 from robovlms_mobile.simulation.camera import Camera
 from robovlms_mobile.simulation.driver import KEYS, choose_key, command
 from robovlms_mobile.simulation.recordings import episode_names, simulate_episode, write_episodes
-from robovlms_mobile.simulation.world import SCENARIOS
+from robovlms_mobile.simulation.world import SCENARIOS, sample_world
 
 SMALL = (64, 36)
 NAME = r"^episode_\d{8}_\d{6}_[12]box_(hori|vert)_(left|right)_(core|variant)_(close|medium|far)$"
@@ -169,3 +171,12 @@ def test_the_verb_reports_in_json_and_refuses_a_second_time(tmp_path, capsys):
     assert main(asked) == 1
     assert "already holds 2" in capsys.readouterr().err
     assert main([*asked, "--force"]) == 0
+
+
+def test_a_pure_red_cup_is_rendered_without_a_warning():
+    world = sample_world(SCENARIOS[0], np.random.default_rng(0))
+    red = dataclasses.replace(world, cup=dataclasses.replace(world.cup, colour=(1.0, 0.0, 0.0)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        frame = Camera(red, red.start[2], (96, 54)).see(*red.start[:2])
+    assert np.isfinite(frame).all()

@@ -9,9 +9,9 @@ from torch.nn.functional import huber_loss
 CHUNK, WINDOW, DIM = 3, 4, 16
 
 
-def build(heads, name, **options):
+def build(heads, name, window=WINDOW, **options):
     torch.manual_seed(0)
-    size = {"in_features": DIM, "hidden_size": DIM, "window_size": WINDOW, "fwd_pred_next_n": CHUNK}
+    size = {"in_features": DIM, "hidden_size": DIM, "window_size": window, "fwd_pred_next_n": CHUNK}
     return getattr(heads, name)(action_dim=7, down_sample="none", latent=1, **size, **options).eval()
 
 
@@ -20,6 +20,18 @@ def padding_rows(head):
     last = [module for module in head.actions.modules() if isinstance(module, torch.nn.Linear)][-1]
     rows = last.weight.grad.reshape(CHUNK, 6, -1).abs().sum(-1)  # (N, 6)
     return int(rows[:, :2].count_nonzero()), int(rows[:, 2:].count_nonzero())
+
+
+def remembers(heads, kind):
+    """Whether what a head of one-frame windows makes of a batch depends on the batches before it."""
+    batches = torch.randn(4, 3, 1, 1, DIM)  # as upstream trains them: (B, W, latents, D), a head as for a robot
+    trained = build(heads, f"Mobile{kind}Decoder", window=1)
+    for batch in batches:
+        arm = trained(batch)[0]
+        arm.sum().backward()  # which an earlier batch's graph, gone by now, would refuse
+        if not torch.equal(arm, build(heads, f"Mobile{kind}Decoder", window=1)(batch)[0]):
+            return True
+    return False
 
 
 def probe(heads, kind):
@@ -41,6 +53,7 @@ def probe(heads, kind):
     nothing = ours.loss(output, (arm, gripper), mask & (torch.arange(len(mask)) == 0).view(-1, 1, 1))
     return {
         "same_output": same,
+        "remembers": remembers(heads, kind),
         "same_keys": list(ours.state_dict()) == list(stock.state_dict()),
         "loss": float(loss["loss_arm"]),
         "loss_with_other_padding": float(ours.loss(output, (other, gripper), mask)["loss_arm"]),
