@@ -49,8 +49,8 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
     """Yield a temporary folder that takes the place of `path` when the block ends well.
 
     The old one lives until then. On Linux there is a whole folder at `path` at every instant; where the file system
-    cannot exchange two names in one step (NFS, exFAT) there is none for a moment, and `recover` mends what a process
-    killed in that moment leaves.
+    cannot exchange two names in one step (NFS, exFAT) there is none for a moment, and `leftovers.recover` mends what a
+    process killed in that moment leaves.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,30 +66,6 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
         flush_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
-
-def remove_folder(path: str | Path) -> None:
-    """Remove a folder in one step: a process killed meanwhile leaves it whole, or out of sight for `recover`."""
-    path = Path(path)
-    away = path.with_name(f".{path.name}{PART}")
-    shutil.rmtree(away, ignore_errors=True)
-    os.replace(path, away)
-    shutil.rmtree(away, ignore_errors=True)
-
-
-def recover(folder: str | Path) -> None:
-    """Mend what killed writers left in `folder`: old folders go back where nothing took their place, the rest goes.
-
-    No other process may be writing there.
-    """
-    for aside in Path(folder).glob(f".*{ASIDE}"):
-        place = aside.with_name(aside.name[1:].removesuffix(ASIDE))
-        if place.exists():
-            shutil.rmtree(aside)
-        else:
-            os.replace(aside, place)
-    for part in Path(folder).glob(f".*{PART}"):
-        shutil.rmtree(part) if part.is_dir() else part.unlink()
 
 
 def flush(path: str | Path) -> None:

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import save_file
 
 from robovlms_mobile import files
-from robovlms_mobile.files import recover, replace_file, replace_folder
+from robovlms_mobile.files import replace_file, replace_folder
+from robovlms_mobile.leftovers import recover
 
 
 def test_a_failing_write_leaves_the_old_file_and_no_rubbish(tmp_path):

@@ -4,6 +4,7 @@ It is there while main.py runs, and is put back when it ends.
 """
 
 import atexit
+import multiprocessing
 import os
 import socket
 import sys
@@ -13,7 +14,6 @@ from pathlib import Path
 
 from robovlms_mobile.config.load import load_config
 from robovlms_mobile.launch import cpu, noise
-from robovlms_mobile.launch.worker import workers_start_here
 
 RENDEZVOUS = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 SEVERAL = {"WORLD_SIZE", "SLURM_NTASKS"}  # what speaks of more processes than one
@@ -28,8 +28,18 @@ def around_main(verbose: bool = True, environ: MutableMapping[str, str] = os.env
         environ: where RANK & co. are set, and taken out again.
     """
     quiet = nullcontext() if verbose else noise.hidden()
-    with single_process(environ), cpu.gloo_for_nccl(), workers_start_here(), quiet:
+    with single_process(environ), cpu.gloo_for_nccl(), _spawned_workers(), quiet:
         yield
+
+
+def _spawned_workers():
+    """Forked workers have all they need; where Python spawns them, they start elsewhere than in main.py."""
+    default = multiprocessing.get_all_start_methods()[0]
+    if (multiprocessing.get_start_method(allow_none=True) or default) == "fork":
+        return nullcontext()
+    from robovlms_mobile.launch.worker import workers_start_here
+
+    return workers_start_here()
 
 
 @contextmanager

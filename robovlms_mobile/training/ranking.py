@@ -5,8 +5,6 @@ import logging
 import math
 from pathlib import Path
 
-from robovlms_mobile.files import remove_folder
-
 log = logging.getLogger(__name__)
 BEST = "best"
 
@@ -37,6 +35,8 @@ class Ranking:
     def drop(self, monitor: str) -> None:
         """Remove the folders of epochs that are no longer among the best."""
         for name in self._kept(monitor)[self.options.keep :]:
+            from robovlms_mobile.leftovers import remove_folder
+
             try:
                 remove_folder(self.folder / name)
             except OSError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.files import recover, replace_file
+from robovlms_mobile.files import ASIDE, PART, replace_file
 from robovlms_mobile.training.parameters import count_parameters
 from robovlms_mobile.training.resume.folders import RECORD
 from robovlms_mobile.training.resume.lock import release
@@ -38,7 +38,10 @@ class RunRecord(Callback):
             folder = Path(pl_module.configs["output_dir"])
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                recover(folder)
+                if any(each.suffix in (PART, ASIDE) for each in folder.iterdir()):
+                    from robovlms_mobile.leftovers import recover
+
+                    recover(folder)
             except OSError as error:
                 say_refused(folder, error)
 

@@ -17,7 +17,7 @@ from support.crash_steps import OPENED, REMOVING, Steps
 
 from robovlms_mobile import files
 from robovlms_mobile.errors import CheckpointError
-from robovlms_mobile.files import recover
+from robovlms_mobile.leftovers import recover
 from robovlms_mobile.training import curves
 
 PERIOD = 1  # each epoch writes the same

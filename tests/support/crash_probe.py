@@ -26,7 +26,7 @@ from support.crash_run import RECORD, STATE, hidden, noisy, read_run, run_of, tr
 from support.crash_steps import Child, Steps, fork, result_of
 
 from robovlms_mobile import files
-from robovlms_mobile.files import recover
+from robovlms_mobile.leftovers import recover
 from robovlms_mobile.training import curves
 from robovlms_mobile.training.resume.earlier import newest_state
 
