@@ -215,6 +215,34 @@ def test_padded_windows_train_and_what_is_masked_takes_no_part(upstream_root, ru
     assert all(torch.isfinite(each).all() for each in weights.values())
 
 
+FOREIGN = """
+from torch.utils.data import Dataset
+from robovlms_mobile.data.dataset import MobileVLAH5Dataset
+class Foreign(Dataset):
+    def __init__(self, **config):
+        self.own = MobileVLAH5Dataset(**config)
+    def __len__(self):
+        return len(self.own)
+    def __getitem__(self, number):
+        return self.own[number]
+    def collater(self, samples):
+        return {key: value for key, value in self.own.collater(samples).items() if key != "index"}
+"""
+
+
+@pytest.mark.heavy
+def test_another_dataset_trains_and_what_is_not_looked_at_is_said_once(
+    upstream_root, run_python, write_config, tmp_path
+):
+    site = write_package(tmp_path / "site", "foreign", FOREIGN, "[robovlms.data]\nForeign = foreign:Foreign\n")
+    both = {"type": "Foreign"}
+    config = write_config(tmp_path, train_dataset=both, val_dataset=both, trainer={"max_epochs": 2})
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path, env={"PYTHONPATH": str(site)})
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stderr.count("no figures of the policy") == done.stderr.count("audit: not checked") == 1
+    assert [row["val_loss"] != "" for row in losses(tmp_path)] == [True, True]
+
+
 def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, run_python, write_config, tmp_path):
     config = write_config(tmp_path, trainer={"precision": "16-mixed", "accelerator": "cpu"})
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
