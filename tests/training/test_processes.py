@@ -71,7 +71,7 @@ def test_losses_are_those_of_one_process(train, single, tmp_path, processes):
     assert done.returncode == 0, done.stderr[-3000:]
     several = losses(tmp_path)
     assert [row["step"] for row in several] == [row["step"] for row in single] == ["5", "10"]
-    for name in ("train_loss", "val_loss"):
+    for name in ("train_loss", "val_loss", "val_mae", "val_chunk_rmse_linear_x"):
         values = [[float(row[name]) for row in rows] for rows in (several, single)]
         assert values[0] == pytest.approx(values[1], rel=1e-5)
     assert float(single[0]["val_loss"]) != pytest.approx(float(single[1]["val_loss"]), rel=1e-3)
