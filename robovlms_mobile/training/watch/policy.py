@@ -63,6 +63,8 @@ class PolicyFigures(Callback):
         episodes = predictions.scored(lambda share: add(share.to(device), reduce_op="sum"))
         if episodes:
             self._measure(trainer, pl_module, predictions.dataset, episodes)
+        else:
+            self._tell(trainer, "none", "none of its predictions is a number")
 
     def on_train_epoch_end(self, trainer, pl_module):
         self.losses.history[-1].update(self._row)

@@ -53,7 +53,7 @@ class Predictions:
         return True
 
     def scored(self, add_up: "Callable[[torch.Tensor], torch.Tensor]") -> list[Scored]:
-        """Return the episodes that were predicted, each as far as its first frame that was not.
+        """Return the episodes that were predicted, each as far as its first frame that was not, or not by a number.
 
         Args:
             add_up: returns the sum over the run's processes of a tensor that each of them has; all must call this.
@@ -69,7 +69,7 @@ class Predictions:
             np.add.at(total, rows, np.concatenate([arm[counts], np.ones((len(rows), 1), np.float32)], 1))
         total = add_up(torch.from_numpy(total)).cpu().numpy()
         times = total[:, -1:]  # more than once where processes repeat a window to have as many as the others
-        return self._episodes(total[:, :-1] / np.maximum(times, 1), times[:, 0] > 0)
+        return self._episodes(total[:, :-1] / np.maximum(times, 1), (times[:, 0] > 0) & np.isfinite(total).all(1))
 
     def _episodes(self, predicted, known):
         found, row = [], 0

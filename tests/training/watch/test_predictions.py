@@ -97,6 +97,9 @@ def test_an_episode_ends_at_its_first_frame_that_was_not_predicted(make):
     order = list(range(len(dataset)))
     *whole, cut = collected(dataset, in_batches(order[:-7])).scored(alone)  # an incomplete batch is dropped
     assert {len(each.actual) for each in whole} == {18} and len(cut.actual) == 18 - 7 + WINDOW - 1
+    nothing, odd = Predictions(dataset), said(dataset, order)[0]
+    odd[:] = float("nan")
+    assert nothing.add(torch.tensor(order), (odd, None)) and nothing.scored(alone) == []
     hole = [number for number in order if dataset.samples[number][1] != 5]
     assert {len(each.actual) for each in collected(dataset, in_batches(hole)).scored(alone)} == {5 + WINDOW - 1}
 
