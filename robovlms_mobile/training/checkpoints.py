@@ -54,7 +54,7 @@ class AdapterCheckpoint(Checkpoint):
                 "This run has no val_loss: the validation windows do not fill one batch of "
                 f"{pl_module.configs['batch_size']} (upstream drops what is left), or validation is switched off. "
                 "'best' goes by the training loss instead. Lower batch_size, or add episodes.",
-                stacklevel=2,
+                stacklevel=1,
             )
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):

@@ -56,7 +56,7 @@ class GradientGuard(Callback):
         if still and trainer.is_global_zero:
             named = ", ".join(still[:SHOWN]) + (", …" if len(still) > SHOWN else "")
             warnings.warn(
-                f"{len(still)} of {len(written)} lora_B are still zero after an epoch: {named}.", stacklevel=2
+                f"{len(still)} of {len(written)} lora_B are still zero after an epoch: {named}.", stacklevel=1
             )
 
     def _may_still_come(self, name, pl_module):

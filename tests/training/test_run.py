@@ -180,7 +180,7 @@ def test_validation_smaller_than_a_batch_is_said_and_best_goes_by_the_training_l
     config = write_config(tmp_path, batch_size=11)  # of 20 training and 10 validation windows
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "This run has no val_loss" in done.stderr
+    assert "robovlms-mobile: This run has no val_loss" in done.stderr
     metrics = json.loads((run_folder(tmp_path) / "best" / "metrics.json").read_text())
     assert metrics["monitor"] == "train_loss"
     assert losses(tmp_path)[0]["gap"] == ""

@@ -30,13 +30,13 @@ class AuditGate(Callback):
         found = _audited(trainer, pl_module) if trainer.is_global_zero else None
         faults, unchecked, doubts = trainer.strategy.broadcast(found)
         if unchecked and trainer.is_global_zero:
-            warnings.warn(f"audit: not checked before this run: {'; '.join(unchecked)}.", stacklevel=2)
+            warnings.warn(f"audit: not checked before this run: {'; '.join(unchecked)}.", stacklevel=1)
         if doubts and trainer.is_global_zero:
-            warnings.warn(f"audit: {'; '.join(doubts)}: a policy cannot be told a side by it.", stacklevel=2)
+            warnings.warn(f"audit: {'; '.join(doubts)}: a policy cannot be told a side by it.", stacklevel=1)
         if faults and option == "stop":
             raise ModelError("\n".join(f"{each}." for each in faults), FIX)
         if faults and trainer.is_global_zero:
-            warnings.warn(f"audit: {'; '.join(faults)}. The run goes on, as mobile.audit says.", stacklevel=2)
+            warnings.warn(f"audit: {'; '.join(faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
 
 
 def _audited(trainer, pl_module):

@@ -106,6 +106,6 @@ def test_a_blind_run_goes_on_where_the_config_says_so(upstream_root, run_python,
     config = write_config(tmp_path, mobile={"audit": "warn"})
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path, env=blind)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "8 of 8 image tokens" in done.stderr and "The run goes on" in done.stderr
+    assert "robovlms-mobile: audit: 8 of 8 image tokens" in done.stderr and "The run goes on" in done.stderr
     record = json.loads((run_folder(tmp_path) / "run.json").read_text())
     assert record["status"] == "finished"
