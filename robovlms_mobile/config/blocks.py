@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
-from robovlms_mobile.data.block import AUGMENT_KEYS, BLOCK_KEYS, Block, wrong_values
-from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys
+from robovlms_mobile.data.block import AUGMENT_KEYS, BLOCK_KEYS, RULES, Block
+from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys, wrong_values
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.options import blocks
 
@@ -51,7 +51,7 @@ def _keys(where, block):
 
 
 def _values(where, block):
-    for name, expected in wrong_values(block):
+    for name, expected in wrong_values(block, RULES):
         what = f"is {as_json(block[name])}, expected {expected}"
         yield Finding("error", what, f"{where}.{name}", "correct it, or remove it for the default")
 

@@ -9,9 +9,9 @@ from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
 from robovlms_mobile.config.refusals import refusals
-from robovlms_mobile.data.names import closest
+from robovlms_mobile.data.names import closest, wrong_values
 from robovlms_mobile.findings import Finding
-from robovlms_mobile.training.checkpoint_options import CheckpointOptions, wrong_values
+from robovlms_mobile.training.checkpoint_options import VALUES, CheckpointOptions
 
 
 def lint(config: dict, *, root: str | Path | None = None, cuda: bool | None = None) -> list[Finding]:
@@ -198,7 +198,7 @@ def _unknown_option(where, name, known):
 
 def _mobile_values(mobile):
     kept = section(mobile, "checkpoints")
-    for name, expected in wrong_values(kept):
+    for name, expected in wrong_values(kept, VALUES):
         what = f"is {as_json(kept[name])}, expected {expected}"
         default = as_json(getattr(CheckpointOptions, name))
         yield Finding("error", what, f"mobile.checkpoints.{name}", f"set it to {default}")

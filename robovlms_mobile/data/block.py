@@ -4,12 +4,12 @@ The one place that knows: lint, the dataset and the list of known keys go by `Bl
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from robovlms_mobile.data.names import ACTION_DIMS, check_keys
+from robovlms_mobile.data.names import ACTION_DIMS, Rules, check_keys, check_values
 from robovlms_mobile.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ class Block:
     on_bad_episode: str = "stop"
 
     def __post_init__(self) -> None:
-        wrong = [f"{name} is {getattr(self, name)!r}, expected {what}" for name, what in wrong_values(vars(self))]
-        if wrong:
-            raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
+        check_values(vars(self), RULES, "dataset block")
 
 
 def _text(value):
@@ -118,7 +116,7 @@ def _one_of(*choices):
     return choices.__contains__, " or ".join(map(json.dumps, choices))
 
 
-RULES: dict[str, tuple[Callable[[Any], bool], str]] = {  # key → (whether a value fits, what fits in words)
+RULES: Rules = {
     "data_dir": (lambda value: _text(value) or isinstance(value, PathLike), "the folder of the episode files"),
     "episode_pattern": (lambda value: _text(value) or _texts(value), "a file name pattern or a list of them"),
     "train_split": (
@@ -144,13 +142,6 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {  # key → (whether a va
 }
 AUGMENT_KEYS = ("mirror", "color_jitter", "random_crop", "rgb_pad")
 BLOCK_KEYS = ("type", *RULES, "model_name", "sampler")
-
-
-def wrong_values(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (key, what is expected) for each value of a dataset block that does not fit."""
-    for name, (fits, expected) in RULES.items():
-        if name in given and not fits(given[name]):
-            yield name, expected
 
 
 def parse_block(config: Mapping) -> Block:

@@ -1,11 +1,8 @@
 """What a config says of keeping: `mobile.checkpoints`. No torch."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
-from robovlms_mobile.data.names import check_keys
-from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.data.names import Rules, check_keys, check_values
 
 DTYPES = ("fp32", "fp16", "bf16")
 MODES = ("min", "max")
@@ -47,26 +44,16 @@ def checkpoint_options(configs: dict) -> CheckpointOptions:
     """
     given = (configs.get("mobile") or {}).get("checkpoints") or {}
     check_keys(given, [field.name for field in fields(CheckpointOptions)], "mobile.checkpoints")
-    options = CheckpointOptions(**given)
-    wrong = [f"{name} is {getattr(options, name)!r}, expected {what}" for name, what in wrong_values(given)]
-    if wrong:
-        raise ConfigError("mobile.checkpoints: " + "; ".join(wrong) + ".")
-    return options
-
-
-def wrong_values(given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield (key, what is expected) for each value of a `mobile.checkpoints` object that cannot be."""
-    for name, (fits, what) in VALUES.items():
-        if name in given and not fits(given[name]):
-            yield name, what
+    check_values(given, VALUES, "mobile.checkpoints")
+    return CheckpointOptions(**given)
 
 
 def _positive(value):
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-VALUES = {
-    "monitor": (lambda value: value is None or (isinstance(value, str) and value), "the name of a logged metric"),
+VALUES: Rules = {
+    "monitor": (lambda value: value is None or (isinstance(value, str) and value != ""), "the name of a logged metric"),
     "mode": (lambda value: value is None or value in MODES, f"one of {list(MODES)}, or null"),
     "every_n_epochs": (_positive, "a whole number > 0"),
     "every_n_steps": (lambda value: value is None or _positive(value), "a whole number > 0, or null"),

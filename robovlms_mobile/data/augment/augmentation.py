@@ -12,8 +12,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from robovlms_mobile.data.augment.mirror import mirror_actions, mirror_instruction
-from robovlms_mobile.data.block import JITTER, wrong_values
-from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.data.block import JITTER, RULES
+from robovlms_mobile.data.names import check_values
 from robovlms_mobile.seeds import generator_of
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -41,9 +41,7 @@ class Augmentation:
     rgb_pad: int = 0
 
     def __post_init__(self):
-        wrong = [f"{name} is {getattr(self, name)!r}, expected {what}" for name, what in wrong_values(vars(self))]
-        if wrong:
-            raise ConfigError("dataset block: " + "; ".join(wrong) + ".")
+        check_values(vars(self), RULES, "dataset block")
 
     @property
     def active(self) -> bool:
