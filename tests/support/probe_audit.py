@@ -110,7 +110,28 @@ def nothing_yet(module, dataset):
     nn.init.zeros_(last.weight)
 
 
-CASES = (overwritten, detached, half_masked, never_put_in, constant_picture, frozen_picture, nothing_yet)
+def overflowing(module, dataset):
+    kosmos, stock = module.model.backbone, module.model.backbone.forward
+
+    def forward(inputs_embeds, **kwargs):
+        same = inputs_embeds * 1
+        if same.requires_grad:
+            same.register_hook(lambda gradient: gradient * float("inf"))
+        return stock(inputs_embeds=same, **kwargs)
+
+    kosmos.forward = forward
+
+
+CASES = (
+    overwritten,
+    detached,
+    half_masked,
+    never_put_in,
+    constant_picture,
+    frozen_picture,
+    nothing_yet,
+    overflowing,
+)
 
 
 def state(module):

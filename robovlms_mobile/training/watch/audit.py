@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 
-SCALE = 2.0**16  # what FP16's gradients are multiplied by when a run starts: without it they would round to zero
+SCALE = 2.0**10  # of the gradients asked for: FP16 would round small ones to zero, and has none above 65504
 OTHER_SIDE = {"left": "right", "right": "left", "왼": "오른", "오른": "왼"}
 ANOTHER = "Turn right and stop."
 SHOWN = 6  # tokens named
@@ -131,6 +131,9 @@ def _gradients(found, module, step, sample, batch):
     goal = SCALE * (arm.float() * weights).sum()
     reached = dict(zip(leaves, torch.autograd.grad(goal, list(leaves.values()), allow_unused=True), strict=True))
     module.eval()
+    if any(each is not None and not each.isfinite().all() for each in reached.values()):
+        found.unchecked.append("its gradients are not finite at this precision")
+        return True
     if "read" in reached and not _tokens_with(reached["read"], tap["read"]).any():
         found.unchecked.append("the act_head's output does not depend on its input yet, a layer of it is 0")
         return False
@@ -242,7 +245,7 @@ def _arm(said):
 
 
 def _tokens_with(gradient, tensor):
-    """Return which tokens have a gradient in any frame, (n,) bool; gradient and tensor: (…, n, D). NaN is one."""
+    """Return which tokens have a gradient in any frame, (n,) bool; gradient and tensor: (…, n, D)."""
     if gradient is None:
         return torch.zeros(tensor.shape[-2], dtype=torch.bool)
     return (gradient != 0).any(-1).reshape(-1, gradient.shape[-2]).any(0).cpu()

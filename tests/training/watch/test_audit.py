@@ -55,10 +55,13 @@ def test_a_deaf_or_blind_model_is_refused_and_what_it_lacks_is_named(audits, cas
     assert [word for word in words if word not in found] == []
 
 
-def test_a_head_that_begins_at_zero_is_not_called_blind(audits):
-    assert audits["nothing_yet"]["faults"] == []
-    (why,) = audits["nothing_yet"]["unchecked"]
-    assert "a layer of it is 0" in why
+@pytest.mark.parametrize(
+    ("case", "words"), [("nothing_yet", "a layer of it is 0"), ("overflowing", "not finite at this precision")]
+)
+def test_a_head_that_begins_at_zero_and_gradients_that_overflow_are_no_verdict(audits, case, words):
+    assert audits[case]["faults"] == []
+    (why,) = audits[case]["unchecked"]
+    assert words in why
 
 
 def test_left_and_right_are_swapped_in_both_languages_and_else_another_text_is_taken():
