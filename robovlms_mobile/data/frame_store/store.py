@@ -10,7 +10,7 @@ import json
 import mmap
 import os
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -47,33 +47,24 @@ class Entry:
         return Episode(Path(folder) / self.name, self.images_key, self.length, actions, self.instruction, self.scenario)
 
 
-@dataclass
 class FrameStore:
     """Read side of a store; `data.frame_store.build` writes it.
 
-    Attributes:
-        source: the folder of the episode files.
-        folder: the store's own folder.
+    Args:
+        folder: the store's own.
         size: frames are (size, size).
-        color_order: how the source stores colours; the store's own are RGB.
+        color_order: how the episode files store colours; the store's own are RGB.
+
+    Attributes:
         entries: name → Entry, the last one of each name that the index holds.
     """
 
-    source: Path
-    folder: Path
-    size: int
-    color_order: str
-    entries: dict = field(default_factory=dict)
-
-    def __post_init__(self):
+    def __init__(self, folder: Path, size: int, color_order: str):
+        self.folder, self.size, self.color_order = folder, size, color_order
         self.reload()
 
-    def __getstate__(self):
-        return {key: value for key, value in self.__dict__.items() if key not in ("_checked", "_maps", "_number")}
-
-    def __setstate__(self, state):
-        self.__dict__.update(state)
-        self.reload()
+    def __reduce__(self):
+        return FrameStore, (self.folder, self.size, self.color_order)
 
     def reload(self) -> None:
         """Read the index again; lines that are torn or damaged count as not there."""
@@ -167,7 +158,7 @@ def open_store(
         folder: where stores are kept; by default beside the data, or in the user's cache where that is read-only.
     """
     place = place_of(data_dir, folder)
-    return FrameStore(Path(data_dir), place / variant(image_size, color_order), image_size, color_order)
+    return FrameStore(place / variant(image_size, color_order), image_size, color_order)
 
 
 def place_of(data_dir: str | Path, folder: str | Path | None = None) -> Path:

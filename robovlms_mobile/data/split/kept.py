@@ -31,7 +31,7 @@ def divided(
         DataError: a side would be empty, or the manifest cannot be used.
     """
     path = manifest_path(block, folder)
-    digests = {name: entry.digest for name, entry in store.entries.items()} if store else {}
+    digests: dict[str, str | None] = {name: entry.digest for name, entry in store.entries.items()} if store else {}
     as_it_is = _read(path, block, {episode.name for episode in episodes}, digests)
     if as_it_is is not None:
         return as_it_is
