@@ -1,16 +1,12 @@
 """Stop a run whose adapters get no gradient, or none that is a number, instead of training nothing for hours."""
 
-import warnings
-
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model.lora import is_lora
 
 STEPS = 2
 SKIPPED = 25  # FP16 begins by scaling gradients by 2**16 and halves that at each skipped step: after 25 it is 2**-9
-SHOWN = 3  # tensors named
 
 
 class GradientGuard(Callback):
@@ -36,10 +32,9 @@ class GradientGuard(Callback):
         self._waiting = {name: p for name, p in self._waiting.items() if not _has_gradient(p)}
         without = [name for name in self._waiting if not self._may_still_come(name, pl_module)]
         if self._steps >= STEPS and without:
-            raise ModelError(
-                f"{len(without)} LoRA tensors got no gradient in the first {self._steps} optimizer steps: "
-                f"{', '.join(without)}. They would stay untrained: choose mobile.lora.targets that the loss depends on."
-            )
+            from robovlms_mobile.training.bad_gradients import none_yet
+
+            raise none_yet(without, self._steps)
 
     def on_train_epoch_end(self, trainer, pl_module):
         if not self._moves:
@@ -47,17 +42,10 @@ class GradientGuard(Callback):
         self._moves = False
         written = [(name, p) for name, p in pl_module.named_parameters() if p.requires_grad and _is_b(name)]
         still = [name for name, p in written if not p.detach().any()]
-        if still and len(still) == len(written):
-            raise ModelError(
-                f"The adapters did not train: after an epoch all {len(still)} lora_B are still zero, as they began.",
-                "Look whether train_setup.freeze_backbone, mobile.lora.targets and the optimizer leave them trainable, "
-                "and whether every step was skipped (FP16: set trainer.precision to bf16-mixed).",
-            )
-        if still and trainer.is_global_zero:
-            named = ", ".join(still[:SHOWN]) + (", …" if len(still) > SHOWN else "")
-            warnings.warn(
-                f"{len(still)} of {len(written)} lora_B are still zero after an epoch: {named}.", stacklevel=1
-            )
+        if still:
+            from robovlms_mobile.training.bad_gradients import still_zero
+
+            still_zero(still, len(written), trainer.is_global_zero)
 
     def _may_still_come(self, name, pl_module):
         partner = name.replace(".lora_A.", ".lora_B.").replace(".lora_embedding_A.", ".lora_embedding_B.")
@@ -83,20 +71,10 @@ class FiniteGradients(Callback):
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
         if scaled and self._skipped < SKIPPED:
             return
+        from robovlms_mobile.training.bad_gradients import not_finite
+
         wrong = [name for name, grad in given if not grad.isfinite().all()]
-        named = ", ".join(wrong[:SHOWN]) + (", …" if len(wrong) > SHOWN else "")
-        what = f"The gradients of {len(wrong)} of {len(given)} tensors are not finite at step {trainer.global_step}"
-        if scaled:
-            raise ModelError(
-                f"{what} ({named}), and {SKIPPED} steps in a row were skipped for that: FP16 does not recover.",
-                'Use bf16-mixed ("precision": "bf16-mixed" in trainer) where the card has it, else "32". What was '
-                'saved is whole: "resume": "last" goes on from it.',
-            )
-        raise ModelError(
-            f"{what} ({named}); taken, they would make every weight NaN.",
-            "Lower learning_rate, set gradient_clip_val to 1.0 and look for odd values with robovlms-mobile data "
-            'check. What was saved is whole: "resume": "last" goes on from it.',
-        )
+        raise not_finite(wrong, len(given), trainer.global_step, SKIPPED if scaled else 0)
 
 
 def _is_b(name):
