@@ -8,8 +8,6 @@ import warnings
 from importlib.metadata import entry_points
 from types import ModuleType
 
-from robovlms_mobile.errors import RegistrationError
-
 GROUPS = ("robovlms.data", "robovlms.model.backbone", "robovlms.model.policy_head")
 OURS = "robovlms-mobile"
 
@@ -32,7 +30,7 @@ def register_group(module: ModuleType) -> None:
 
 def _set(module, entry, new):
     old = getattr(module, entry.name, None)
-    if isinstance(new, type) and issubclass(new, _Broken) and old is not None:
+    if getattr(new, "broken", False) and old is not None:
         return  # the stock class still works: keep it
     if old is not None and old is not new and not (isinstance(new, type) and issubclass(new, old)):
         warnings.warn(
@@ -47,19 +45,9 @@ def _load(entry):
     try:
         return entry.load()
     except Exception as error:  # any package's import may fail in any way; the rest must go on
-        message = (
-            f"entry point '{entry.name}' in group '{entry.group}' of package {_package(entry)} does not load: "
-            f"{entry.value}: {type(error).__name__}: {error}. Fix or uninstall {_package(entry)}."
-        )
-        warnings.warn(message, stacklevel=5)
-        return type(entry.name, (_Broken,), {"message": message, "cause": error})
+        from robovlms_mobile.broken_entries import stand_in
 
-
-class _Broken:
-    message = cause = None
-
-    def __init__(self, *args, **kwargs):
-        raise RegistrationError(self.message) from self.cause
+        return stand_in(entry, _package(entry), error)
 
 
 def _half_imported(name):
