@@ -4,40 +4,15 @@ Every figure is computed from sums per episode, so that a bootstrap over episode
 episode are alike, and an interval that counted them one by one would be far too narrow.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from robovlms_mobile.data.directions import DIRECTIONS, STILL, STOP, directions
-from robovlms_mobile.data.names import ACTION_DIMS
+from robovlms_mobile.scoring.scored import Scored, direction_counts, direction_shares, plane
+from robovlms_mobile.scoring.scored import usual_speed as usual_speed
 from robovlms_mobile.scoring.trajectories import integrate
 
 DRAWS = 2000  # of the bootstrap
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One episode and what was predicted for it.
-
-    Attributes:
-        name: of the episode.
-        scenario: of the episode, e.g. "1box_hori_left".
-        predicted: (T, N, D) m/s and rad/s: the N actions predicted at each frame.
-        actual: (T, D): the recorded ones.
-        period: seconds from a frame to the next.
-    """
-
-    name: str
-    scenario: str
-    predicted: np.ndarray
-    actual: np.ndarray
-    period: float = 1.0
-
-    @property
-    def first(self) -> np.ndarray:
-        """The first action of each prediction, (T, D): what a robot that asks at every frame drives."""
-        return self.predicted[:, 0]
 
 
 def figures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict[str, Any]:
@@ -86,19 +61,6 @@ def paired_change(
     return {**{name: _plain(value[0], name, dims) for name, value in whole.items()}, **_with_bounds(drawn, dims)}
 
 
-def usual_speed(actions: list[np.ndarray]) -> float:
-    """Return the median speed along an axis that moves, m/s, over all actions: list of (T, D)."""
-    speeds = np.abs(np.concatenate(actions)[:, :2])
-    moving = speeds[speeds >= STILL]
-    return float(np.median(moving)) if len(moving) else 2 * STILL
-
-
-def plane(velocities: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
-    """Return linear_x, linear_y and angular_z of velocities, (T, D) → (T, 3); 0 for one that `dims` has not got."""
-    given = dict(zip(dims, np.moveaxis(velocities, -1, 0), strict=True))
-    return np.stack([given.get(name, np.zeros(len(velocities))) for name in ACTION_DIMS], -1)
-
-
 def _difference(one, other):
     return {name: other[name] - one[name] for name in one if name != "n_frames"}
 
@@ -134,25 +96,15 @@ def _sums(each, dims, speed):
     """One episode's sums: what all figures follow from."""
     predicted, actual = each.first, each.actual
     error = np.abs(predicted - actual)  # (T, D)
-    moved, moves = plane(predicted, dims), plane(actual, dims)
-    true, guess = directions(moves), directions(moved, speed / 2)  # (T,) numbers into DIRECTIONS
-    right = true == guess
-    changed = np.concatenate([[False], true[1:] != true[:-1]])
-    here = np.eye(len(DIRECTIONS))[true]  # (T, 9)
-    ends = [integrate(way, each.period)[-1] for way in (moved, moves)]
+    ends = [integrate(plane(way, dims), each.period)[-1] for way in (predicted, actual)]
     by_horizon, counts = _by_horizon(each)
     return {
-        "frames": np.array(len(actual)),
+        **direction_counts(each, dims, speed),
         "episodes": np.array(1),
         "error": error.sum(0),
         "squared": ((predicted - actual) ** 2).sum(0),
         "horizon": by_horizon,
         "horizon_frames": counts,
-        "right": right.sum(),
-        "right_by_direction": (here * right[:, None]).sum(0),
-        "frames_by_direction": here.sum(0),
-        "changed": changed.sum(),
-        "changed_right": (changed & right).sum(),
         "final": np.linalg.norm(ends[0] - ends[1]),
     }
 
@@ -171,18 +123,13 @@ def _figures(sums):
     """Return figure → (draws, …) from sums of any number of draws."""
     frames = sums["frames"][:, None]
     with np.errstate(invalid="ignore", divide="ignore"):
-        recall = sums["right_by_direction"] / sums["frames_by_direction"]  # (draws, 9), NaN where never recorded
-        seen = ~np.isnan(recall)
         return {
             "n_frames": sums["frames"],
             "mae": (sums["error"] / frames).mean(1),
             "rmse": np.sqrt((sums["squared"] / frames).mean(1)),
             "mae_by_dim": sums["error"] / frames,
             "mae_by_horizon": sums["horizon"] / sums["horizon_frames"],
-            "direction_accuracy": sums["right"] / sums["frames"],
-            "balanced_direction_accuracy": np.where(seen, recall, 0).sum(1) / seen.sum(1),
-            "change_accuracy": sums["changed_right"] / sums["changed"],
-            "stop_recall": recall[:, STOP],
+            **direction_shares(sums),
             "final_position_error": sums["final"] / sums["episodes"],
         }
 

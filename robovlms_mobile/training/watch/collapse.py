@@ -5,7 +5,7 @@ from collections import defaultdict
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, directions
-from robovlms_mobile.scoring.figures import Scored, plane
+from robovlms_mobile.scoring.scored import Scored, plane
 
 ONE = 0.95  # share of the frames from which on one direction is all that a policy knows
 VARIED = 0.90  # share up to which the recorded actions are more varied than that

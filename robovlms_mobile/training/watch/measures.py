@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
-from robovlms_mobile.scoring.figures import Scored, figures
+from robovlms_mobile.scoring.scored import Scored, direction_counts, direction_shares
 
-DIRECTION = ("direction_accuracy", "balanced_direction_accuracy", "change_accuracy", "stop_recall")
 COMPARED = {  # what a policy is held against the baselines by → in words
     "mae": "MAE",
     "direction_accuracy": "direction",
@@ -26,7 +25,7 @@ def measures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dic
 
     Returns:
         dict: mae and rmse of the first action, chunk_mae and chunk_rmse of all recorded ones of a chunk, m/s, each also
-        by dim (mae_linear_x, …); and those in DIRECTION, 0..1, None where no frame counts.
+        by dim (mae_linear_x, …); and `direction_shares`, 0..1, None where no frame counts.
     """
     first = np.concatenate([each.first - each.actual for each in episodes])  # (F, D)
     ahead = [
@@ -40,8 +39,9 @@ def measures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dic
             whole = each.mean() if name == "mae" else np.sqrt(np.square(error).mean())
             found[f"{prefix}{name}"] = float(whole)
             found |= {f"{prefix}{name}_{dim}": float(one) for dim, one in zip(dims, each, strict=True)}
-    known = figures(episodes, dims, speed)
-    return found | {name: known[name] for name in DIRECTION}
+    counts = [direction_counts(each, dims, speed) for each in episodes]
+    shares = direction_shares({name: np.sum([each[name] for each in counts], axis=0)[None] for name in counts[0]})
+    return found | {name: float(share[0]) if np.isfinite(share[0]) else None for name, share in shares.items()}
 
 
 def by_scenario(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict[str, dict[str, Any]]:

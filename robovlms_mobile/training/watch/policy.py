@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.scoring.baselines import Baselines
-from robovlms_mobile.scoring.figures import plane, usual_speed
+from robovlms_mobile.scoring.scored import plane, usual_speed
 from robovlms_mobile.training.watch import measures
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
 from robovlms_mobile.training.watch.predictions import Predictions, recorded

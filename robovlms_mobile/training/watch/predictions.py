@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from robovlms_mobile.scoring.figures import Scored
+from robovlms_mobile.scoring.scored import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
