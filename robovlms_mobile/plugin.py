@@ -50,11 +50,11 @@ def callbacks_factory() -> "list[Callback]":
     launch.keep_site_packages()  # upstream's copy comes after its Trainer
     cpu.allow()
     fill_namespaces()
-    from robovlms_mobile.training import callbacks
     from robovlms_mobile.training.resume import start
+    from robovlms_mobile.training.run import MobileRun
 
     start.install()
-    return callbacks()
+    return [MobileRun()]
 
 
 def fill_namespaces() -> None:

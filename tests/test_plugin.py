@@ -32,9 +32,9 @@ def test_another_lightning_project_gets_no_callback_and_no_upstream(run_python, 
 def test_a_run_of_upstreams_that_is_not_ours_is_left_alone():
     from types import SimpleNamespace
 
-    from robovlms_mobile.training import callbacks
+    from robovlms_mobile.training.run import MobileRun
 
-    trainer = SimpleNamespace(callbacks=callbacks())
+    trainer = SimpleNamespace(callbacks=[MobileRun()])
     calvin = {"train_setup": {"lora_enable": False}, "train_dataset": {"type": "DiskCalvinDataset"}}
     for callback in trainer.callbacks[:]:
         callback.setup(trainer, SimpleNamespace(configs=calvin), "fit")

@@ -87,14 +87,7 @@ class MobileBackbone:
 
     def _add_lora(self, setup):
         pattern = target_pattern(self.backbone, self.text_tower, self.vision_tower, lora_targets(self.configs))
-        add_lora(
-            self.backbone,
-            pattern,
-            r=setup["lora_r"],
-            alpha=setup["lora_alpha"],
-            dropout=setup["lora_dropout"],
-            bias=setup["lora_bias"],
-        )
+        add_lora(self.backbone, pattern, **{name: setup[f"lora_{name}"] for name in ("r", "alpha", "dropout", "bias")})
         if setup["freeze_backbone"]:
             self._freeze_rest(setup)
 
