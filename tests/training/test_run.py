@@ -154,9 +154,15 @@ def test_one_table_says_what_is_trained(finished):
 
 def test_resume_goes_on_with_epoch_step_and_history(upstream_root, run_python, write_config, finished, tmp_path):
     state = run_folder(finished[0]) / "last.ckpt"
-    config = write_config(tmp_path, trainer={"max_epochs": 3}, resume=str(state))
+    mobile = {"checkpoints": {"monitor": "val_direction_accuracy"}}
+    config = write_config(tmp_path, trainer={"max_epochs": 3}, resume=str(state), mobile=mobile)
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
+    best, (*_, row) = json.loads((run_folder(tmp_path) / "best" / "metrics.json").read_text()), losses(tmp_path)
+    assert (best["mode"], best["score"]) == ("max", pytest.approx(float(row["val_direction_accuracy"])))
+    record = json.loads((run_folder(tmp_path) / "run.json").read_text())
+    assert record["baselines"] == json.loads((run_folder(finished[0]) / "run.json").read_text())["baselines"]
+    assert "audit:" not in done.stdout  # the run was audited when it began
     before, after = losses(finished[0]), losses(tmp_path)
     assert after[:2] == before
     assert [int(row["step"]) for row in after] == [int(before[0]["step"]) * n for n in (1, 2, 3)]
