@@ -136,8 +136,6 @@ class MobileVLAH5Dataset(Dataset):
     def _own_episodes(self):
         episodes = self._load(find_episodes(self.block.data_dir, self.block.episode_pattern))
         train, validation, notes = divided(self.block, episodes, self.store, self._folder)
-        if train & validation:
-            raise DataError(f"Episodes in training and validation alike: {sorted(train & validation)}.")
         if self.training and notes:
             warnings.warn("\n".join(["The split:", *notes]), stacklevel=2)
         return [episode for episode in episodes if episode.name in (train if self.training else validation)]
