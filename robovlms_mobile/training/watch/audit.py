@@ -90,17 +90,10 @@ def _index(dataset):
     """Return the number of a window whose instruction has a side in it, 0 where none has."""
     from robovlms_mobile.data.instructions import instruction_for
 
-    texts = ((number, instruction_for(episode, dataset.block.instruction)) for number, episode in _firsts(dataset))
-    return next((number for number, text in texts if another_text(text) != ANOTHER), 0)
-
-
-def _firsts(dataset):
-    """Yield the number of the first window of each episode, and the episode."""
-    seen = set()
     for number, (episode, _) in enumerate(dataset.samples):
-        if episode.name not in seen:
-            seen.add(episode.name)
-            yield number, episode
+        if another_text(instruction_for(episode, dataset.block.instruction)) != ANOTHER:
+            return number
+    return 0
 
 
 def _for_both_sides(episodes, dataset):
