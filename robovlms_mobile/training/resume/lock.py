@@ -32,11 +32,7 @@ def hold(folder: Path) -> str | None:
     """
     path = Path(folder).resolve() / LOCK
     while path not in _held:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            file = open(path, "a+", encoding="utf-8")  # noqa: SIM115 - held as long as the lock
-        except FileNotFoundError:  # whoever held the folder has just removed it
-            continue
+        file = _opened(path)
         try:
             _lock(file)
         except BlockingIOError:
@@ -62,6 +58,16 @@ def release() -> None:
 
 
 atexit.register(release)
+
+
+def _opened(path, again=True):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return open(path, "a+", encoding="utf-8")
+    except FileNotFoundError:  # whoever held the folder has just removed it
+        if again:
+            return _opened(path, again=False)
+        raise
 
 
 def _lock(file):
