@@ -3,6 +3,8 @@
 import argparse
 import json
 
+from robovlms_mobile.errors import ModelError
+
 HELP = "make a tiny Kosmos-2 that sees the synthetic room, or a random one, to try a config without the real model"
 
 
@@ -17,6 +19,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="STEPS",
         help="train it here as the shipped one was (1200 steps: minutes of one core) instead of copying that",
     )
+    parser.add_argument(
+        "--size",
+        choices=("tiny", "full"),
+        default="tiny",
+        help="full: Kosmos-2's own architecture, 1.66 billion random weights, 3.3 GB: to try time and memory",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of random weights and of pretraining (default 0)")
     parser.add_argument("--force", action="store_true", help="replace an earlier tiny VLM in DIR")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
@@ -24,10 +32,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make the folder and say what is in it. Returns 0."""
-    from robovlms_mobile.simulation.tiny_vlm import make_seeing_vlm, make_tiny_vlm, record_of
+    from robovlms_mobile.simulation.tiny_vlm import BLIND, FULL, make_seeing_vlm, make_tiny_vlm, record_of
 
-    if args.random:
-        folder = make_tiny_vlm(args.folder, seed=args.seed, overwrite=args.force)
+    if args.size == "full" and args.pretrain is not None:
+        raise ModelError("--pretrain is for the tiny model: one of full size would take weeks here. Leave one out.")
+    if args.random or args.size == "full":
+        shape = FULL if args.size == "full" else BLIND
+        folder = make_tiny_vlm(args.folder, seed=args.seed, overwrite=args.force, shape=shape)
     elif args.pretrain is not None:
         folder = _pretrained(args)
     else:
@@ -36,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({"folder": str(folder), "seed": args.seed, "bytes": size, "record": record}))
     else:
-        print(f"{folder}: a tiny Kosmos-2 with its processor, {size / 1e6:.1f} MB, {_told(record, args.seed)}")
+        print(f"{folder}: a {args.size} Kosmos-2 with its processor, {size / 1e6:.1f} MB, {_told(record, args.seed)}")
     return 0
 
 

@@ -4,23 +4,19 @@ The files of a random one depend on the seed alone, not on the versions of torch
 """
 
 import json
-import math
 import os
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from robovlms_mobile.errors import ModelError
 from robovlms_mobile.simulation.captions import WORDS
+from robovlms_mobile.simulation.random_weights import write_random
 from robovlms_mobile.simulation.tokenizer import PATCH_INDEXES, SENTENCES, TAGS, tokenizer, tokenizer_config
 
 MARK = "robovlms_mobile_tiny"  # key in config.json by which we know our own
 SHIPPED = Path(__file__).with_name("seeing")  # weights in fp16, and the record of how they came about
 WEIGHTS, HALF, RECORD = "model.safetensors", "seeing-fp16.safetensors", "record.json"
-EMBEDDING = 0.1  # standard deviation of embeddings
-NORM = re.compile(r"(norm\d?|_ln|layrnorm)\.weight$")  # (sic: transformers spells one of them so)
-LOOKUP = re.compile(r"(embed_tokens\.weight|position_embedding\.weight|class_embedding|latent_query)$")
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,8 @@ class Shape:
         latents: image tokens that the text model gets.
         text, vision: Kosmos-2's own options of these names.
         sentences: whose words the tokenizer knows whole.
+        vocabulary: rows of the embedding at least; those beyond the tokenizer's own are never looked up.
+        dtype: of the weights' files.
     """
 
     image: int
@@ -40,6 +38,8 @@ class Shape:
     text: dict
     vision: dict
     sentences: tuple
+    vocabulary: int = 0
+    dtype: str = "float32"
 
 
 BLIND = Shape(
@@ -59,12 +59,22 @@ SEEING = Shape(
     vision={"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 3, "num_attention_heads": 2},
     sentences=(*SENTENCES, " ".join(WORDS)),
 )
+FULL = Shape(  # microsoft/kosmos-2-patch14-224
+    image=224,
+    patch=14,
+    latents=64,
+    text={"embed_dim": 2048, "ffn_dim": 8192, "layers": 24, "attention_heads": 32, "max_position_embeddings": 2048},
+    vision={"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "num_attention_heads": 16},
+    sentences=SENTENCES,
+    vocabulary=65037,
+    dtype="float16",
+)
 
 
 def make_tiny_vlm(
     folder: str | Path, seed: int = 0, overwrite: bool = False, shape: Shape = BLIND, tensors: dict | None = None
 ) -> Path:
-    """Write a Kosmos-2 of about 0.3 million weights: config, safetensors, tokenizer, image processor.
+    """Write a Kosmos-2, by default of about 0.3 million weights: config, safetensors, tokenizer, image processor.
 
     Loads with `AutoProcessor` and `AutoModelForVision2Seq` (transformers 4) or `AutoModelForImageTextToText` (5).
 
@@ -138,7 +148,7 @@ def _put(partial, folder):
 
 def _write(folder, seed, shape, tensors):
     words = tokenizer(shape.sentences)
-    vocabulary = len(words["model"]["vocab"]) + len(TAGS) + PATCH_INDEXES
+    vocabulary = max(shape.vocabulary, len(words["model"]["vocab"]) + len(TAGS) + PATCH_INDEXES)
     config = _config(vocabulary, seed, shape)
     files = {
         "config.json": config,
@@ -148,10 +158,12 @@ def _write(folder, seed, shape, tensors):
     }
     for name, content in files.items():
         (folder / name).write_text(json.dumps(content, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    from safetensors.numpy import save
+    if tensors is None:
+        write_random(folder, config, seed)
+    else:
+        from safetensors.numpy import save
 
-    tensors = random_weights(config, seed) if tensors is None else tensors
-    (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
+        (folder / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
 
 
 def _config(vocabulary, seed, shape):
@@ -160,7 +172,7 @@ def _config(vocabulary, seed, shape):
         "model_type": "kosmos-2",
         "latent_query_num": shape.latents,
         "tie_word_embeddings": True,
-        "torch_dtype": "float32",
+        "torch_dtype": shape.dtype,
         MARK: {"seed": seed},
         "text_config": {"model_type": "kosmos_2_text_model", "vocab_size": vocabulary, **shape.text},
         "vision_config": {
@@ -170,32 +182,6 @@ def _config(vocabulary, seed, shape):
             **shape.vision,
         },
     }
-
-
-def random_weights(config: dict, seed: int) -> dict:
-    """Return name → float32 array, each tensor drawn from the seed and its own name.
-
-    The weights keep the variance of their input, so that the image reaches the output, which Kosmos-2's own
-    initialisation does not do in so small a model.
-    """
-    import numpy as np
-    import torch
-    from transformers import Kosmos2Config, Kosmos2ForConditionalGeneration
-
-    with torch.device("meta"):
-        model = Kosmos2ForConditionalGeneration(Kosmos2Config.from_dict(config))
-    shapes = {name: tuple(each.shape) for name, each in model.named_parameters()}
-    tensors = {}
-    for name, shape in sorted(shapes.items()):
-        if name.endswith("bias"):
-            tensors[name] = np.zeros(shape, np.float32)
-        elif NORM.search(name):
-            tensors[name] = np.ones(shape, np.float32)
-        else:
-            rng = np.random.default_rng([seed, *name.encode()])
-            spread = EMBEDDING if LOOKUP.search(name) else math.prod(shape[1:]) ** -0.5
-            tensors[name] = rng.standard_normal(shape, np.float32) * np.float32(spread)
-    return tensors
 
 
 def _image_processor_config(size):

@@ -120,3 +120,28 @@ def test_the_verb_reports_in_json_and_refuses_a_second_time(tmp_path, capsys):
     assert "--force" in capsys.readouterr().err
     assert main([*asked, "--force"]) == 0
     assert [path.name for path in tmp_path.iterdir()] == ["vlm"]
+
+
+def test_the_full_size_is_that_of_kosmos_2():
+    import torch
+    from transformers import Kosmos2Config, Kosmos2ForConditionalGeneration
+
+    from robovlms_mobile.simulation.tiny_vlm import FULL, _config
+
+    with torch.device("meta"):
+        model = Kosmos2ForConditionalGeneration(Kosmos2Config.from_dict(_config(FULL.vocabulary, 0, FULL)))
+    assert sum(each.numel() for each in model.parameters()) == 1_664_485_376
+
+
+def test_shards_hold_what_one_file_does(folder, tmp_path):
+    from safetensors.numpy import load_file
+
+    from robovlms_mobile.simulation.random_weights import write_random
+
+    write_random(tmp_path, json.loads((folder / "config.json").read_text()), 0, shard_bytes=200_000)
+    parts = [load_file(path) for path in sorted(tmp_path.glob("model-*.safetensors"))]
+    one = load_file(folder / "model.safetensors")
+    assert len(parts) > 3 and sum(map(len, parts)) == len(one)
+    assert all((one[name] == each).all() for part in parts for name, each in part.items())
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    assert index["weight_map"].keys() == one.keys()
