@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,33 +18,36 @@ from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.launch.noise import quiet_libraries
 from robovlms_mobile.options import real_dims
 
+if TYPE_CHECKING:
+    from torch.nn import Module
+
 RECORD = "run.json"
 
 
-class TrainedPolicy:
-    """The policy of an adapter folder or a run's folder (its `best`), for any number of drives at once.
+class FrameByFrame:
+    """Upstream's module asked once a frame, as a robot asks it, for any number of drives at once.
 
-    Each drive's prediction is the same as alone. Call `reset` at the start of an episode, then `act` frame by frame.
+    Each drive's prediction is the same as alone, and the same that training makes from the same frames: the head sees
+    those since `reset`, at most the last window_size of them.
 
     Args:
-        path: the folder; run.json of its run says how the model was built.
-        root: the RoboVLMs checkout.
-
-    Attributes:
-        run: the run's folder.
-        configs: its config.
+        module: upstream's, in evaluation mode.
+        configs: the config it was built from.
 
     Raises:
-        CheckpointError: no run.json, or adapters that cannot be used.
+        CheckpointError: a backbone with a transform of its own.
     """
 
-    def __init__(self, path: str | Path, root: str | Path):
-        self.run = run_of(Path(path))
-        self.folder = Path(path) if (Path(path) / POLICY).is_file() else self.run  # of a run: its best
-        self.configs = json.loads((self.run / RECORD).read_text(encoding="utf-8"))["config"]
-        self.space = action_space(self.configs, real_dims(self.configs))
-        self.transform = ImageTransform(self.configs["image_size"])
-        self.module = _build(self.configs, root, self.folder)
+    def __init__(self, module: "Module", configs: dict):
+        self.module, self.configs = module, configs
+        self.space = action_space(configs, real_dims(configs))
+        self.transform = module.model.image_processor
+        if not isinstance(self.transform, ImageTransform):
+            raise CheckpointError(
+                f"{configs['robovlm_name']} makes its own pixels of a frame, which the plugin does not: expected a "
+                "backbone with CLIP's transform, e.g. RoboKosMos."
+            )
+        self._device = next(module.parameters()).device
         self._text: tuple = ()
 
     def reset(self, instructions: list[str]) -> None:
@@ -52,10 +56,10 @@ class TrainedPolicy:
 
         model = self.module.model
         name = self.configs["tokenizer"].get("tokenizer_type") or self.configs["model"]
-        self._text = get_text_function(model.tokenizer, name)(list(instructions))
-        model.act_head.reset()
+        text = get_text_function(model.tokenizer, name)(list(instructions))
+        self._text = tuple(each.to(self._device) for each in text)
+        _forget(model.act_head)
 
-    @torch.no_grad()
     def act(self, frames: list[np.ndarray]) -> np.ndarray:
         """Return what to do from the frames seen now.
 
@@ -71,10 +75,41 @@ class TrainedPolicy:
     @torch.no_grad()
     def act_on_planes(self, planes: torch.Tensor) -> np.ndarray:
         """As `act`, from pictures that are resized already: (n, 3, S, S) uint8."""
-        predicted = self.module.model.inference(planes[:, None], *self._text)["action"]
+        predicted = self.module.model.inference(planes[:, None].to(self._device), *self._text)["action"]
         arm = predicted[0] if isinstance(predicted, tuple | list) else predicted
         arm = arm.reshape(len(planes), -1, *arm.shape[-2:])[:, -1]  # (n, N, 6)
-        return self.space.decode(arm.numpy())
+        return self.space.decode(arm.float().cpu().numpy())
+
+
+class TrainedPolicy(FrameByFrame):
+    """The policy of an adapter folder or a run's folder (its `best`), on the GPU where there is one.
+
+    Args:
+        path: the folder; run.json of its run says how the model was built.
+        root: the RoboVLMs checkout.
+
+    Attributes:
+        run: the run's folder.
+        folder: the adapters', or the run's.
+        configs: the run's config.
+
+    Raises:
+        CheckpointError: no run.json, adapters that cannot be used, or a backbone with a transform of its own.
+    """
+
+    def __init__(self, path: str | Path, root: str | Path):
+        self.run = run_of(Path(path))
+        self.folder = Path(path) if (Path(path) / POLICY).is_file() else self.run  # of a run: its best
+        configs = json.loads((self.run / RECORD).read_text(encoding="utf-8"))["config"]
+        super().__init__(_build(configs, root, self.folder), configs)
+
+
+def _forget(head):
+    """Start an episode in a policy head. Upstream's GPT head has a memory, but no `reset` as the LSTM head has."""
+    if hasattr(head, "reset"):
+        head.reset()
+    elif hasattr(head, "history_memory"):
+        head.history_memory = []
 
 
 def run_of(folder: Path) -> Path:
@@ -109,4 +144,4 @@ def _build(configs, root, folder):
 
         module = BaseTrainer(configs=configs)
         load(module, folder)
-    return module.eval()
+    return module.eval().to("cuda" if torch.cuda.is_available() else "cpu")

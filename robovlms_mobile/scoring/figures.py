@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from robovlms_mobile.scoring.scored import Scored, direction_counts, direction_shares, plane
-from robovlms_mobile.scoring.scored import usual_speed as usual_speed
 from robovlms_mobile.scoring.trajectories import integrate
 
 DRAWS = 2000  # of the bootstrap
@@ -61,6 +60,11 @@ def paired_change(
     return {**{name: _plain(value[0], name, dims) for name, value in whole.items()}, **_with_bounds(drawn, dims)}
 
 
+def drawn_episodes(count: int, seed: int = 0) -> np.ndarray:
+    """Return how often each of `count` episodes is in each of DRAWS sets drawn with replacement: (DRAWS, count)."""
+    return np.random.default_rng(seed).multinomial(count, [1 / count] * count, DRAWS)
+
+
 def _difference(one, other):
     return {name: other[name] - one[name] for name in one if name != "n_frames"}
 
@@ -81,9 +85,8 @@ def _total(stacked):
 
 
 def _resampled(stacked, seed):
-    """The sums of DRAWS sets of as many episodes, drawn from them with replacement: {name: (draws, …)}."""
-    count = len(stacked["frames"])
-    weights = np.random.default_rng(seed).multinomial(count, [1 / count] * count, DRAWS)  # (draws, E)
+    """The sums of every drawn set of episodes: {name: (draws, …)}."""
+    weights = drawn_episodes(len(stacked["frames"]), seed)
     return {name: np.tensordot(weights, each, 1) for name, each in stacked.items()}
 
 
