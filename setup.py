@@ -60,6 +60,7 @@ setup(
     package_data={
         "robovlms_mobile": ["py.typed"],
         "robovlms_mobile.configs": ["*.json", "*.md"],
+        "robovlms_mobile.evaluation": ["eval.html"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
         "robovlms_mobile.report": ["page.html", "page.css"],
         "robovlms_mobile.simulation": ["seeing/*"],

@@ -21,7 +21,9 @@ VERBS = {
     "data": "data",
     "bench": "bench",
     "upstream": "upstream",
+    "eval": "eval",
     "drive": "drive",
+    "plot": "plot",
     "synth": "synth",
     "tiny-vlm": "tiny_vlm",
 }

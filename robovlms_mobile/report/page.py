@@ -1,6 +1,7 @@
 """Facts, drawings and photographs → one HTML page that needs nothing else. Words are in `page.html` beside this."""
 
 import base64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,36 +16,51 @@ from robovlms_mobile.report.records import UNKNOWN
 from robovlms_mobile.report.sides import Sides
 from robovlms_mobile.report.themes import COLOURS, THEMES
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 
 def render(facts: Facts, drawings: Drawings, photos: Pictures) -> str:
     """Return the page as a string: no reference to another file or host, and no script."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+    return (
+        environment("report")
+        .get_template("page.html")
+        .render(
+            facts=facts,
+            settings=facts.settings,
+            drawings=drawings,
+            photos=photos,
+            directions=list(zip(DIRECTIONS, facts.directions, COLOURS, strict=True)),
+            table=heat_table(facts.combinations),
+            best=min(facts.baselines, key=lambda baseline: baseline.error) if facts.baselines else None,
+            both=twin_bars(facts, facts.sides) if facts.sides else None,
+            training=facts.sides and facts.sides.training,
+            validation=facts.sides and facts.sides.validation,
+            near=NEAR,
+            near_if_same=NEAR_IF_SAME,
+            UNKNOWN=UNKNOWN,
+        )
+    )
 
-    environment = Environment(
-        loader=PackageLoader("robovlms_mobile.report", ""),
+
+def environment(*rooms: str) -> "Environment":
+    """Return what renders the templates of some rooms of the package: everything put in is escaped.
+
+    `page.css` of this room is there for all of them.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+
+    found = Environment(
+        loader=ChoiceLoader([PackageLoader(f"robovlms_mobile.{room}", "") for room in rooms]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "spoken": spoken_or_unknown, "minutes": _minutes}
-    environment.globals |= {"jpeg_uri": jpeg_uri, "png_uri": png_uri, "strip": side_by_side, "bars": bars}
-    return environment.get_template("page.html").render(
-        facts=facts,
-        settings=facts.settings,
-        drawings=drawings,
-        photos=photos,
-        themes={theme.name: theme for theme in THEMES},
-        directions=list(zip(DIRECTIONS, facts.directions, COLOURS, strict=True)),
-        table=heat_table(facts.combinations),
-        best=min(facts.baselines, key=lambda baseline: baseline.error) if facts.baselines else None,
-        both=twin_bars(facts, facts.sides) if facts.sides else None,
-        training=facts.sides and facts.sides.training,
-        validation=facts.sides and facts.sides.validation,
-        near=NEAR,
-        near_if_same=NEAR_IF_SAME,
-        UNKNOWN=UNKNOWN,
-    )
+    found.filters |= {"number": _number, "spoken": spoken_or_unknown, "minutes": _minutes}
+    found.globals |= {"jpeg_uri": jpeg_uri, "png_uri": png_uri, "strip": side_by_side, "bars": bars}
+    found.globals |= {"themes": {theme.name: theme for theme in THEMES}}
+    return found
 
 
 def bars(counts: dict[str, int]) -> list[tuple[str, int, float]]:

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 from support.checkouts import STANDIN
 from support.processes import run_python
-from support.runs import TRAIN, run_folder
 
 from robovlms_mobile.evaluation.controllers import Expert, Replay, Stand
 from robovlms_mobile.evaluation.rollout import rates, roll_out, snapped, wilson
@@ -76,11 +75,8 @@ def test_baselines_are_what_a_few_lines_of_counting_give():
     np.testing.assert_allclose(baselines.sequence("majority_by_frame_and_scenario", "right", 3)[2], [1, -1])
 
 
-def test_a_run_is_driven_and_its_figures_paths_and_film_are_written(upstream_root, write_config, tmp_path):
-    config = write_config(tmp_path, trainer={"max_epochs": 1})
-    trained = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
-    assert trained.returncode == 0, trained.stderr
-    command = ["-m", "robovlms_mobile", "drive", run_folder(tmp_path), "--root", upstream_root]
+def test_a_run_is_driven_and_its_figures_paths_and_film_are_written(trained, tmp_path):
+    command = ["-m", "robovlms_mobile", "drive", trained.run, "--root", trained.root]
     command += ["--worlds", "2", "--steps", "3", "--harder", "--json"]
     first, second = (run_python([*command, "--out", tmp_path / name], cwd=tmp_path) for name in ("one", "other"))
     assert first.returncode == 0, first.stderr
