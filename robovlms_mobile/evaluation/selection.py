@@ -12,6 +12,7 @@ from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode, find_episodes, load_episodes
 from robovlms_mobile.data.frame_store.open import ready_store, wants_store
 from robovlms_mobile.data.frame_store.store import FrameStore
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.split.manifest import Manifest, load
@@ -70,7 +71,7 @@ def select(
     block = replace(block, data_dir=data or block.data_dir, episode_pattern=pattern or block.episode_pattern)
     paths = find_episodes(block.data_dir, block.episode_pattern)
     store = ready_store(block, paths, transform) if wants_store(transform.options) else None
-    episodes = load_episodes(paths, "skip", store.read if store else None)
+    episodes = load_episodes(paths, "skip", store.read if store else read_episode)
     seen = [each for each in episodes if _trained_on(each, manifest, store)]
     fresh = [each for each in episodes if each not in seen and (data or each.name in manifest.validation)]
     _check(seen, fresh, data, split, block, manifest)
@@ -145,7 +146,7 @@ def _frames(episode, block, transform, store):
     """Return (T, S, S, 3) uint8 RGB: from the frame store, or decoded and resized as it would."""
     if store is not None:
         try:
-            return store.frames(episode.name)
+            return np.moveaxis(store.planes(episode.name), 1, -1)
         except KeyError:  # the store itself says why
             pass
     from robovlms_mobile.data.hdf5.frames import read_frames

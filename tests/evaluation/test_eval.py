@@ -11,7 +11,7 @@ import pytest
 
 from robovlms_mobile.cli import main as cli
 from robovlms_mobile.data.actions import ActionSpace
-from robovlms_mobile.data.episodes import read_episode
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import DataError, MobileError
 from robovlms_mobile.evaluation.comparison import labels

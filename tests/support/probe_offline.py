@@ -9,6 +9,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
 from support.configs import minimal_config
 
@@ -79,7 +80,7 @@ def probe(root, folder, data_dir, name, shifted):
             each.name,
             each.scenario,
             data[starts[each.name, 0]]["raw_text"],
-            data.store.frames(each.name),
+            np.moveaxis(data.store.planes(each.name), 1, -1),
             targets(each, policy.space, block_of(config)),
         )
         for each in data.episodes[:EPISODES]
