@@ -76,7 +76,7 @@ def _judged(policy, args) -> "Evaluation":
     from robovlms_mobile.evaluation.judgement import evaluate
     from robovlms_mobile.evaluation.run_data import block_of
     from robovlms_mobile.evaluation.selection import select, targets
-    from robovlms_mobile.scoring.figures import usual_speed
+    from robovlms_mobile.scoring.scored import usual_speed
 
     chosen = select(policy.configs, policy.run, policy.space, policy.transform, args.data, args.pattern, args.split)
     for note in chosen.notes:

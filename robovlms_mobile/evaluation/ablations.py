@@ -7,7 +7,8 @@ import numpy as np
 
 from robovlms_mobile.data.augment.mirror import mirror_instruction
 from robovlms_mobile.evaluation.offline import Policy, Shown, ask
-from robovlms_mobile.scoring.figures import Scored, paired_change, with_intervals
+from robovlms_mobile.scoring.figures import paired_change, with_intervals
+from robovlms_mobile.scoring.scored import Scored
 
 LEAST = 2  # episodes for an interval
 

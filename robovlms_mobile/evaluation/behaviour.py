@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from robovlms_mobile.data.directions import DIRECTIONS, STOP, directions
-from robovlms_mobile.scoring.figures import Scored, drawn_episodes, plane, with_intervals
+from robovlms_mobile.scoring.figures import drawn_episodes, with_intervals
+from robovlms_mobile.scoring.scored import Scored, plane
 
 
 def behaviour(scored: Sequence[Scored], dims: tuple[str, ...], speed: float) -> dict[str, Any]:

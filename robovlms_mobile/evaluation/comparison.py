@@ -7,7 +7,8 @@ from typing import Any
 from robovlms_mobile.errors import DataError, MobileError
 from robovlms_mobile.evaluation.judgement import Evaluation
 from robovlms_mobile.evaluation.verdict import HIGHER_IS_BETTER, WORDS, better, worse
-from robovlms_mobile.scoring.figures import Scored, figures, paired_change
+from robovlms_mobile.scoring.figures import figures, paired_change
+from robovlms_mobile.scoring.scored import Scored
 
 COMPARED = ("balanced_direction_accuracy", "mae", "final_position_error")  # the first decides the order
 

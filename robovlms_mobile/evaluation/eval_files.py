@@ -7,7 +7,7 @@ from typing import Any
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.evaluation.judgement import Evaluation
 from robovlms_mobile.files import replace_file
-from robovlms_mobile.scoring.figures import plane
+from robovlms_mobile.scoring.scored import plane
 
 FRAMES = "frames.csv"
 PAGE = "eval.html"

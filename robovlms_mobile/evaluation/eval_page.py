@@ -10,7 +10,7 @@ from robovlms_mobile.evaluation.eval_files import PAGE, cells_of, rows
 from robovlms_mobile.evaluation.judgement import Evaluation
 from robovlms_mobile.evaluation.svg_plots import Line, grid_of, limits_of, paths, plot
 from robovlms_mobile.files import replace_file
-from robovlms_mobile.scoring.figures import Scored, plane
+from robovlms_mobile.scoring.scored import Scored, plane
 from robovlms_mobile.scoring.trajectories import integrate
 
 STRIP = 8  # frames of an episode that are shown

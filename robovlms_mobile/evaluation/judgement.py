@@ -9,7 +9,8 @@ from robovlms_mobile.evaluation.behaviour import behaviour
 from robovlms_mobile.evaluation.offline import Policy, Shown, ask
 from robovlms_mobile.evaluation.verdict import verdict
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
-from robovlms_mobile.scoring.figures import Scored, paired_change, with_intervals
+from robovlms_mobile.scoring.figures import paired_change, with_intervals
+from robovlms_mobile.scoring.scored import Scored
 
 FORMAT = 1  # of eval_info.json
 

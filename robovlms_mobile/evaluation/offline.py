@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from robovlms_mobile.scoring.figures import Scored
+from robovlms_mobile.scoring.scored import Scored
 
 TOGETHER = 16  # episodes side by side: each is predicted as alone
 

@@ -17,7 +17,7 @@ from robovlms_mobile.evaluation.eval_page import WORST, by_frame, confusion, wri
 from robovlms_mobile.evaluation.judgement import evaluate
 from robovlms_mobile.evaluation.offline import Shown
 from robovlms_mobile.evaluation.run_curves import draw, history_of, metrics
-from robovlms_mobile.scoring.figures import Scored
+from robovlms_mobile.scoring.scored import Scored
 
 SPEED, DIMS = 1.15, ("linear_x", "linear_y")
 EVIL = '<script>alert("x")</script> & 왼쪽으로 http://example.invalid/a.png'

@@ -5,7 +5,8 @@ import pytest
 
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
-from robovlms_mobile.scoring.figures import Scored, figures, paired_change, usual_speed, with_intervals
+from robovlms_mobile.scoring.figures import figures, paired_change, with_intervals
+from robovlms_mobile.scoring.scored import Scored, usual_speed
 
 SPEED = 1.15
 DIMS = ("linear_x", "linear_y")

@@ -9,7 +9,7 @@ import torch
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.scoring.baselines import NAMES, Baselines
-from robovlms_mobile.scoring.figures import Scored
+from robovlms_mobile.scoring.scored import Scored
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
 from robovlms_mobile.training.watch.measures import baseline_measures, by_scenario, in_words, measures, not_beaten
 from robovlms_mobile.training.watch.predictions import Predictions
