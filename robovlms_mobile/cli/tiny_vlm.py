@@ -17,7 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--pretrain",
         type=int,
         metavar="STEPS",
-        help="train it here as the shipped one was (1200 steps: minutes of one core) instead of copying that",
+        help="train it here as the shipped one was (3600 steps: half an hour of one core) instead of copying that",
     )
     parser.add_argument(
         "--size",

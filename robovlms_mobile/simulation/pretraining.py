@@ -21,9 +21,9 @@ from robovlms_mobile.simulation.filming import Frames, film
 from robovlms_mobile.simulation.tiny_vlm import HALF, RECORD, SEEING, WEIGHTS, make_tiny_vlm
 
 PROMPT = "An image of a robot"  # as upstream's prompt begins
-WORLDS = 1440  # rooms to take frames in for training; a tenth as many more are held out
+WORLDS = 2880  # rooms to take frames in for training; a tenth as many more are held out
 BATCH, RATE, DECAY = 64, 3e-3, 0.01
-STEPS = 1200
+STEPS = 3600
 PAD, END, IGNORED = 1, 2, -100
 
 

@@ -11,6 +11,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_spawned_workers_train_as_forked_ones_do(upstream_root, run_python, write_config, tmp_path):
     for method in ("fork", "spawn"):

@@ -75,6 +75,7 @@ def test_baselines_are_what_a_few_lines_of_counting_give():
     np.testing.assert_allclose(baselines.sequence("majority_by_frame_and_scenario", "right", 3)[2], [1, -1])
 
 
+@pytest.mark.heavy
 def test_a_run_is_driven_and_its_figures_paths_and_film_are_written(trained, tmp_path):
     command = ["-m", "robovlms_mobile", "drive", trained.run, "--root", trained.root]
     command += ["--worlds", "2", "--steps", "3", "--harder", "--json"]

@@ -32,10 +32,11 @@ class Broken:
     ("overrides", "flags", "said"),
     [
         ({"num_workers": 0}, [], "num_workers is 0, expected a whole number > 0"),
-        ({"trainer": {"precision": "bf16-true"}}, [], 'set it to "bf16-mixed"'),
+        pytest.param({"trainer": {"precision": "bf16-true"}}, [], 'set it to "bf16-mixed"', marks=pytest.mark.slow),
         ({}, ["--gpus", "2"], "Run: torchrun --standalone --nproc_per_node 2 "),
     ],
 )
+@pytest.mark.heavy
 def test_a_patched_main_py_prints_the_message_alone(
     upstream_copy, make_config, run_python, tmp_path, overrides, flags, said
 ):

@@ -25,7 +25,8 @@ print(json.dumps({"calls": len(calls), "gradients": sum(gradients), "adapters": 
 """
 
 
-@pytest.mark.parametrize(("wanted", "calls"), [(False, 1), (True, 2)])
+@pytest.mark.parametrize(("wanted", "calls"), [pytest.param(False, 1, marks=pytest.mark.slow), (True, 2)])
+@pytest.mark.heavy
 def test_text_layers_run_again_in_the_backward_pass(upstream_root, run_python, make_config, tmp_path, wanted, calls):
     config = make_config(train_setup={"gradient_checkpointing": wanted})
     done = run_python(["-c", PROBE, upstream_root, config], cwd=tmp_path)

@@ -50,6 +50,7 @@ def test_a_folder_made_anew_says_what_it_was_trained_on_only_where_it_was(tmp_pa
     assert record_of(folder) is None
 
 
+@pytest.mark.slow
 def test_the_same_seed_and_steps_give_the_same_weights(tmp_path):
     code = (
         "import sys; from robovlms_mobile.simulation.pretraining import pretrain\n"

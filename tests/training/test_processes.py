@@ -105,6 +105,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
     done = train(tmp_path, 2, env={"FULL": "0"}, mobile={"checkpoints": {"every_n_steps": 2}})
     assert done.returncode == 0, done.stderr[-3000:]
@@ -114,6 +115,7 @@ def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
     assert not list((tmp_path / "runs").rglob("*.ckpt"))
 
 
+@pytest.mark.slow
 def test_a_disk_that_refuses_from_the_start_ends_all_processes(train, tmp_path):
     done = train(tmp_path, 2, env={"FULL": "start"})
     assert done.returncode != 0

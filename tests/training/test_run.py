@@ -205,7 +205,10 @@ class PastTheEnd(MobileVLAH5Dataset):
 """
 
 
-@pytest.mark.parametrize("head", ["LSTMDecoder", "MobileFCDecoder", "MobileGPTDecoder"])
+SLOW = [pytest.param(head, marks=pytest.mark.slow) for head in ("MobileFCDecoder", "MobileGPTDecoder")]
+
+
+@pytest.mark.parametrize("head", ["LSTMDecoder", *SLOW])
 def test_padded_windows_train_and_what_is_masked_takes_no_part(upstream_root, run_python, write_config, tmp_path, head):
     """The stock head as well. The dataset, of another package, puts nonsense where a window's actions are not real."""
     entry = "[robovlms.data]\nPastTheEnd = tinydata:PastTheEnd\n"
@@ -268,6 +271,7 @@ def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, r
     assert '"model" is "kosmos2" from here on' in done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_two_processes_train_and_write_one_set_of_adapters(upstream_root, run_python, write_config, tmp_path):
     config = write_config(tmp_path, trainer={"strategy": "ddp", "max_epochs": 1})

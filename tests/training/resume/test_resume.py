@@ -65,6 +65,7 @@ def whole(train, tmp_path_factory):
         pytest.param("2/6", EVERY, id="in the last epoch, saved by steps", marks=pytest.mark.slow),
     ],
 )
+@pytest.mark.heavy
 def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, tmp_path, kill_at, overrides):
     killed = train(tmp_path, kill_at, **overrides)  # returns once its workers, which hold its output, are gone too
     assert killed.returncode == -signal.SIGKILL
@@ -83,6 +84,7 @@ def test_the_same_run_twice_is_the_same(train, whole, tmp_path):
     assert_same(whole, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.heavy
 def test_more_epochs_go_on_where_the_first_ended_on_another_day(train, whole, tmp_path):
     short = train(tmp_path, trainer={"max_epochs": 1})
