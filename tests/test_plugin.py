@@ -51,6 +51,7 @@ REGISTER = (
 
 
 @pytest.mark.parametrize("order", ["before", "after", "halfway"])
+@pytest.mark.heavy
 def test_register_works_before_and_after_upstream_is_imported(upstream_root, run_python, tmp_path, order):
     parts = {"before": "pass", "after": "pass"}
     if order == "after":

@@ -8,7 +8,7 @@ import math
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from robovlms_mobile.checkout.location import shipped
 from robovlms_mobile.config.load import load_config
 from robovlms_mobile.errors import MobileError
 
-SPREAD = 0.02  # standard deviation of random weights: the loss is finite, nothing else is asked of them
 NO_FLAGS = {"config": "bench", "gpus": 1, "num_nodes": 1, "trainer": {}}
 
 
@@ -149,41 +148,10 @@ def _episodes(folder):
 
 
 def _base_model(folder, size):
-    """Write the tiny Kosmos-2, or one of real size with the tiny one's tokenizer. Returns the folder."""
-    from robovlms_mobile.simulation.tiny_vlm import make_tiny_vlm
+    """Write the tiny Kosmos-2, or one of real size and random float32 weights. Returns the folder."""
+    from robovlms_mobile.simulation.tiny_vlm import BLIND, FULL, make_tiny_vlm
 
-    make_tiny_vlm(folder)
-    if size.kosmos:
-        _write_kosmos(folder)
-    return folder
-
-
-def _write_kosmos(folder):
-    import torch
-    from transformers import Kosmos2Config, Kosmos2ForConditionalGeneration
-
-    config = Kosmos2Config(architectures=["Kosmos2ForConditionalGeneration"])  # its defaults are the real sizes
-    config.save_pretrained(folder)
-    with torch.device("meta"):
-        model = Kosmos2ForConditionalGeneration(config)
-    _write_random(folder, {name: tuple(each.shape) for name, each in model.named_parameters()})
-
-
-def _write_random(folder, shapes):
-    """Write random float32 weights as model.safetensors, one tensor in memory at a time."""
-    import torch
-
-    from robovlms_mobile.adapters.shards import Planned, write_shards
-    from robovlms_mobile.simulation.tiny_vlm import NORM
-
-    generator = torch.Generator().manual_seed(0)
-
-    def make(planned):
-        ones = NORM.search(planned.name)
-        return torch.ones(planned.shape) if ones else torch.randn(planned.shape, generator=generator).mul_(SPREAD)
-
-    planned = [Planned(name, "F32", shape) for name, shape in shapes.items()]
-    write_shards(folder, planned, make, sum(each.bytes for each in planned))
+    return make_tiny_vlm(folder, shape=replace(FULL, dtype="float32") if size.kosmos else BLIND)
 
 
 def _free_memory():

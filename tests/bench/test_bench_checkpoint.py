@@ -86,6 +86,7 @@ def test_upstream_and_the_state_hold_the_same_training(measured):
     assert upstream["trained"] == state["lora"] + state["head"] + state["token"]
 
 
+@pytest.mark.slow
 def test_the_verb_prints_json_alone_and_leaves_nothing_behind(printed):
     result, folder = printed
     assert list(result) == ["tiny"]
@@ -129,11 +130,3 @@ def test_too_little_memory_is_said_before_anything_is_written(monkeypatch, tmp_p
     with pytest.raises(MobileError, match=r"needs 16 GB of memory, free are 3\.0.*--size tiny"):
         short_run.check_room("real", tmp_path)
     short_run.check_room("tiny", tmp_path)
-
-
-def test_random_weights_are_read_as_safetensors(tmp_path):
-    shapes = {"a.weight": (3, 5), "a_norm.weight": (5,), "b": (2, 2, 2)}
-    short_run._write_random(tmp_path, shapes)
-    tensors = load_file(tmp_path / "model.safetensors")
-    assert {name: tuple(tensor.shape) for name, tensor in tensors.items()} == shapes
-    assert torch.equal(tensors["a_norm.weight"], torch.ones(5)) and tensors["b"].std() < 0.1

@@ -65,6 +65,7 @@ def test_all_of_it_is_said_at_once(tmp_path):
     )
 
 
+@pytest.mark.heavy
 def test_a_flag_that_asks_for_it_is_refused_as_well(upstream_root, make_config, run_python, tmp_path):
     command = [*TRAIN, upstream_root, make_config(), "--precision", "bf16-true"]
     done = run_python(command, cwd=tmp_path)

@@ -43,6 +43,7 @@ print("FACTS" + json.dumps([changed, after["replaced"], external, "RANK" in json
 
 
 @pytest.mark.parametrize("how", ["register", "patched"])
+@pytest.mark.heavy
 def test_another_trainer_and_a_child_process_see_nothing_of_ours(upstream_root, run_python, tmp_path, how):
     """After `register()`, and after a script that is not main.py imports a patched checkout."""
     checkout, bring_in = upstream_root, "import robovlms_mobile; robovlms_mobile.register()"

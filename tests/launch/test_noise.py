@@ -100,6 +100,7 @@ def test_what_the_config_asks_for(config, all_of_it):
     assert noise.wanted(config) is all_of_it
 
 
+@pytest.mark.heavy
 def test_a_run_shows_no_noise(patched_run):
     shown = patched_run.done.stdout + patched_run.done.stderr
     for words in ("LeafSpec", "sync_dist", "pin_memory", "effective batch size", "FLOPs", "robovlm_name", "in config."):

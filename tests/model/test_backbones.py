@@ -101,6 +101,7 @@ except backbones.ModelError:
 
 
 @pytest.mark.parametrize("name", ["RoboKosMos", "RoboMoonDream"])
+@pytest.mark.heavy
 def test_python_in_a_models_folder_runs_only_for_a_model_that_needs_it(upstream_root, run_python, tmp_path, name):
     code = "from robovlms_mobile.launch import placeholders; placeholders.install()\n" + REMOTE
     environ = {"PYTHONPATH": upstream_root, "HF_HOME": tmp_path / "hub", "HF_HUB_OFFLINE": 1}

@@ -169,6 +169,7 @@ def test_resume_goes_on_with_epoch_step_and_history(upstream_root, run_python, w
 
 
 @pytest.mark.heavy
+@pytest.mark.slow
 def test_resuming_with_other_lora_settings_names_the_difference(
     upstream_root, run_python, write_config, finished, tmp_path
 ):
@@ -209,6 +210,7 @@ SLOW = [pytest.param(head, marks=pytest.mark.slow) for head in ("MobileFCDecoder
 
 
 @pytest.mark.parametrize("head", ["LSTMDecoder", *SLOW])
+@pytest.mark.heavy
 def test_padded_windows_train_and_what_is_masked_takes_no_part(upstream_root, run_python, write_config, tmp_path, head):
     """The stock head as well. The dataset, of another package, puts nonsense where a window's actions are not real."""
     entry = "[robovlms.data]\nPastTheEnd = tinydata:PastTheEnd\n"
@@ -252,6 +254,7 @@ def test_another_dataset_trains_and_what_is_not_looked_at_is_said_once(
     assert [row["val_loss"] != "" for row in losses(tmp_path)] == [True, True]
 
 
+@pytest.mark.heavy
 def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, run_python, write_config, tmp_path):
     config = write_config(tmp_path, trainer={"precision": "16-mixed", "accelerator": "cpu"})
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)

@@ -144,6 +144,7 @@ def test_other_settings_stop_a_resume_with_a_table(train, first, tmp_path):
     assert "act_head.hidden_size" not in said
 
 
+@pytest.mark.slow
 def test_another_rank_stops_a_resume_without_a_line_for_every_tensor(train, first, tmp_path):
     said = refused(train, first, tmp_path, learning_rate=1e-2, train_setup={"lora_r": 8})
     lines = said.splitlines()
@@ -183,6 +184,7 @@ def test_another_base_model_stops_a_resume_wherever_it_differs(train, first, tmp
     assert "loss of the probe batch" in refused(train, first, tmp_path / "two", learning_rate=1e-2, **using(other))
 
 
+@pytest.mark.slow
 def test_an_epoch_without_validation_is_never_the_best(train, tmp_path):
     done = train(tmp_path, trainer={"max_epochs": 3, "check_val_every_n_epoch": 2})
     assert done.returncode == 0, done.stderr[-3000:]
