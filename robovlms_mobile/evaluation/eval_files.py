@@ -11,7 +11,7 @@ from robovlms_mobile.scoring.scored import plane
 
 FRAMES = "frames.csv"
 PAGE = "eval.html"
-NAME, COLUMN = 31, 19  # letters
+NAME, COLUMN = 31, 21  # letters
 
 
 def write_frames(evaluation: Evaluation, folder: Path) -> Path:
