@@ -33,7 +33,6 @@ demo: checkout runs/demo/.made
 	@$(RUN) summary runs/checkpoints/kosmos2/demo
 	@if [ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ]; then $(RUN) drive runs/checkpoints/kosmos2/demo; \
 	else $(RUN) drive runs/checkpoints/kosmos2/demo --root tests/standin; fi
-	@echo "LoRA's own share is small here: the head alone parks nearly as often (README, Try it)."
 
 test: checkout
 	$(BIN)/python -m ruff check .
