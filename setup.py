@@ -62,7 +62,7 @@ setup(
         "robovlms_mobile.configs": ["*.json", "*.md"],
         "robovlms_mobile.evaluation": ["eval.html"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
-        "robovlms_mobile.report": ["page.html", "page.css"],
+        "robovlms_mobile.report": ["head.html", "page.html", "page.css"],
         "robovlms_mobile.simulation": ["seeing/*"],
     },
     install_requires=CORE,

@@ -34,6 +34,7 @@ def run(args: argparse.Namespace) -> int:
     """Evaluate, write and print. Returns 0, or 1 when a --require is not met."""
     from robovlms_mobile.checkout.location import require_checkout
     from robovlms_mobile.evaluation.comparison import compare, labels
+    from robovlms_mobile.evaluation.driving import write_info
     from robovlms_mobile.evaluation.requirement import parse, unmet
 
     required = [parse(text) for text in args.require]
@@ -43,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
         evaluations[name], places[name] = _evaluate(path, root, args, name if len(names) > 1 else "")
     comparison = compare(evaluations) if len(names) > 1 else None
     if comparison:
-        _write_comparison(comparison, Path(args.out) if args.out else places[next(iter(places))])
+        write_info(comparison, Path(args.out) if args.out else places[next(iter(places))], "comparison.json")
     infos = {name: each.info for name, each in evaluations.items()}
     if args.json:
         print(json.dumps({"policies": infos, "comparison": comparison} if comparison else next(iter(infos.values()))))
@@ -75,14 +76,14 @@ def _evaluate(path, root, args, name):
 def _judged(policy, args) -> "Evaluation":
     from robovlms_mobile.evaluation.judgement import evaluate
     from robovlms_mobile.evaluation.run_data import block_of
-    from robovlms_mobile.evaluation.selection import select, targets
+    from robovlms_mobile.evaluation.selection import select
     from robovlms_mobile.scoring.scored import usual_speed
 
     chosen = select(policy.configs, policy.run, policy.space, policy.transform, args.data, args.pattern, args.split)
     for note in chosen.notes:
         print(note, file=sys.stderr)
     block = block_of(policy.configs)
-    taught = [(targets(each, policy.space, block), each.scenario) for each in chosen.taught]
+    taught = [(policy.space.targets(each.actions, block.shift_first), each.scenario) for each in chosen.taught]
     known = [each.actions for each in chosen.taught] or [each.actual for each in chosen.validation]
     settings: dict[str, Any] = {
         "policy": str(policy.folder),
@@ -96,14 +97,8 @@ def _judged(policy, args) -> "Evaluation":
     return evaluate(policy, chosen.validation, taught, dims, usual_speed(known), chosen.training, settings)
 
 
-def _write_comparison(comparison, folder):
-    from robovlms_mobile.files import replace_file
-
-    with replace_file(folder / "comparison.json") as temporary:
-        temporary.write_text(json.dumps(comparison, indent=1) + "\n", encoding="utf-8")
-
-
 def _print(evaluations, places, comparison):
+    from robovlms_mobile.evaluation.driving import INFO
     from robovlms_mobile.evaluation.eval_files import FRAMES, PAGE, table
 
     for name, each in evaluations.items():
@@ -111,7 +106,7 @@ def _print(evaluations, places, comparison):
         print(f"{name}: {overall['n_episodes']} validation episodes, {overall['n_frames']} frames; 95 % intervals")
         print(table(each.info))
         print("\n".join(f"- {sentence}" for sentence in each.info["verdict"]))
-        found = (("figures", "eval_info.json"), ("frames", FRAMES), ("page", PAGE))
+        found = (("figures", INFO), ("frames", FRAMES), ("page", PAGE))
         print("\n".join(f"{what:<9} {places[name] / file}" for what, file in found), end="\n\n" if comparison else "\n")
     if comparison:
         print(f"Compared on {comparison['n_episodes']} episodes, paired:")

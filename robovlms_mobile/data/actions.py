@@ -53,6 +53,10 @@ class ActionSpace:
         padded[:, : len(self.real_dims)] = scaled
         return padded
 
+    def targets(self, actions: np.ndarray, shift_first: bool) -> np.ndarray:
+        """actions: (T, 3) of an episode → (T', D) float64, the one that training pairs with each frame that has one."""
+        return actions[int(shift_first) :, self.columns].astype(float)
+
     def decode(self, predicted: np.ndarray) -> np.ndarray:
         """predicted: (…, D or more) in [-1, 1], as a head says it → (…, D) float64 m/s and rad/s of the real dims."""
         low, high = self.bounds

@@ -44,9 +44,8 @@ def reach(subject: Subject) -> Iterator[Finding]:
         yield Finding("warn", f"not checked: {what}", WHERE, LATER)
     for what in found["doubts"]:
         yield Finding("warn", what, WHERE, "give them an instruction each, by `instruction` in the dataset blocks")
-    if not found["faults"] and found["tokens"]:
-        tokens = " and ".join(f"{count} {name} tokens" for name, count in found["tokens"].items())
-        yield Finding("ok", f"{tokens} reach the action ({found['seconds']:.1f} s)", WHERE)
+    if found["reached"]:
+        yield Finding("ok", found["reached"], WHERE)
 
 
 def _main(config_path, root):
@@ -75,7 +74,8 @@ def _main(config_path, root):
         def place(batch):
             return {key: value.to(device) if hasattr(value, "to") else value for key, value in batch.items()}
 
-        print(json.dumps(dataclasses.asdict(audit(module, _dataset(config, module.model), place))))
+        found = audit(module, _dataset(config, module.model), place)
+        print(json.dumps({**dataclasses.asdict(found), "reached": found.reached}))
 
 
 def _dataset(config, model):

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from robovlms_mobile.data.directions import DIRECTIONS, STOP, directions
+from robovlms_mobile.data.directions import DIRECTIONS, STOP
 from robovlms_mobile.scoring.figures import drawn_episodes, with_intervals
-from robovlms_mobile.scoring.scored import Scored, plane
+from robovlms_mobile.scoring.scored import Scored, recorded_and_predicted
 
 
 def behaviour(scored: Sequence[Scored], dims: tuple[str, ...], speed: float) -> dict[str, Any]:
@@ -25,8 +25,7 @@ def behaviour(scored: Sequence[Scored], dims: tuple[str, ...], speed: float) -> 
         before, and `error_after_first` to the frame's own, both without first frames; `stops`: how many frames after
         the first were recorded and predicted as stop, and in how many episodes.
     """
-    guess = [directions(plane(each.first, dims), speed / 2) for each in scored]
-    true = [directions(plane(each.actual, dims)) for each in scored]
+    true, guess = zip(*(recorded_and_predicted(each, dims, speed) for each in scored), strict=True)
     shares = [_most(each) for each in (guess, true)]
     late, own = (with_intervals([_after_first(each, shift) for each in scored], dims, speed) for shift in (True, False))
     spread, explained = _variance([each.first for each in scored])

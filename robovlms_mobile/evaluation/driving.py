@@ -63,11 +63,11 @@ def _by_scenario(drives):
     return {scenario: rates(verdicts) for scenario, verdicts in sorted(groups.items())}
 
 
-def write_info(info: dict, folder: Path) -> Path:
-    """Write eval_info.json into `folder`, which is made. Returns its path."""
+def write_info(info: dict, folder: Path, name: str = INFO) -> Path:
+    """Write a dict as the JSON file `name` into `folder`, which is made. Returns its path."""
     from robovlms_mobile.files import replace_file
 
-    path = folder / INFO
+    path = folder / name
     with replace_file(path) as temporary:
         temporary.write_text(json.dumps(info, indent=1) + "\n", encoding="utf-8")
     return path

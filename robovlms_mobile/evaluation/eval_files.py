@@ -4,10 +4,10 @@ import csv
 from pathlib import Path
 from typing import Any
 
-from robovlms_mobile.data.directions import DIRECTIONS, directions
+from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.evaluation.judgement import Evaluation
 from robovlms_mobile.files import replace_file
-from robovlms_mobile.scoring.scored import plane
+from robovlms_mobile.scoring.scored import recorded_and_predicted
 
 FRAMES = "frames.csv"
 PAGE = "eval.html"
@@ -25,7 +25,7 @@ def write_frames(evaluation: Evaluation, folder: Path) -> Path:
         writer.writerow(header)
         for shown, scored in zip(evaluation.episodes, evaluation.scored, strict=True):
             true, guess = scored.actual, scored.first
-            keys = directions(plane(true, dims)), directions(plane(guess, dims), speed / 2)
+            keys = recorded_and_predicted(scored, dims, speed)
             for frame in range(len(true)):
                 row = [shown.name, shown.side, frame, shown.scenario, shown.instruction]
                 row += [f"{value:.5f}" for each in (true, guess) for value in each[frame]]

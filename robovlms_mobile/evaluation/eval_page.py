@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from robovlms_mobile.data.directions import DIRECTIONS, directions
+from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.evaluation.eval_files import PAGE, cells_of, rows
 from robovlms_mobile.evaluation.judgement import Evaluation
 from robovlms_mobile.evaluation.svg_plots import Line, grid_of, limits_of, paths, plot
 from robovlms_mobile.files import replace_file
-from robovlms_mobile.scoring.scored import Scored, plane
+from robovlms_mobile.scoring.scored import Scored, plane, recorded_and_predicted
 from robovlms_mobile.scoring.trajectories import integrate
 
 STRIP = 8  # frames of an episode that are shown
@@ -53,8 +53,7 @@ def confusion(scored: list[Scored], dims: tuple[str, ...], speed: float) -> list
     """Return the 9 × 9 table of directions: for each recorded one, how often each was predicted and its share."""
     counts = np.zeros((len(DIRECTIONS), len(DIRECTIONS)), int)
     for each in scored:
-        pairs = directions(plane(each.actual, dims)), directions(plane(each.first, dims), speed / 2)
-        np.add.at(counts, pairs, 1)
+        np.add.at(counts, recorded_and_predicted(each, dims, speed), 1)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     return [list(zip(*row, strict=True)) for row in zip(counts.tolist(), shares.tolist(), strict=True)]
 

@@ -63,7 +63,7 @@ def evaluate(
         validation: episodes it has not seen.
         taught: (actions (T, D), scenario) of each episode it was trained on, for baselines; empty for none.
         dims: names of the D real dims.
-        speed: the usual speed of a recorded motion, m/s, see `scoring.figures.usual_speed`.
+        speed: the usual speed of a recorded motion, m/s, see `scoring.scored.usual_speed`.
         training: episodes it was trained on, to be told apart.
         settings: what else eval_info.json should record.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from robovlms_mobile.errors import CheckpointError, MobileError
 from robovlms_mobile.files import replace_file
 from robovlms_mobile.runs import newest_run
+from robovlms_mobile.training.resume.folders import RECORD
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,7 @@ def history_of(folder: str | Path) -> list[dict]:
     Raises:
         CheckpointError: no run there, or its run.json is absent, damaged, or has no epoch yet.
     """
-    record = newest_run(folder) / "run.json"
+    record = newest_run(folder) / RECORD
     try:
         epochs = json.loads(record.read_text(encoding="utf-8"))["epochs"]
     except (OSError, ValueError, LookupError, TypeError) as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 from robovlms_mobile.data.block import BLOCK_KEYS, Block, parse_block
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.hdf5.episode_file import read_episode
-from robovlms_mobile.data.split.manifest import load
+from robovlms_mobile.data.split.manifest import Manifest, load
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.options import mobile_blocks
 
@@ -24,6 +24,17 @@ def block_of(configs: dict) -> Block:
     return parse_block({key: value for key, value in blocks[0].items() if key in BLOCK_KEYS})
 
 
+def manifest_of(run: Path) -> Manifest:
+    """Return the split that a run in folder `run` trained with.
+
+    Raises:
+        DataError: no split.json.
+    """
+    if not (run / SPLIT).is_file():
+        raise DataError(f"{run} has no {SPLIT}, so nobody knows which episodes it trained on.")
+    return load(run / SPLIT)
+
+
 def episodes_of(configs: dict, run: Path) -> tuple[list, list]:
     """Return the episodes that a run trained on and those it validated on: two lists of `Episode`.
 
@@ -34,9 +45,7 @@ def episodes_of(configs: dict, run: Path) -> tuple[list, list]:
     Raises:
         DataError: no split.json, or the data folder is gone.
     """
-    if not (run / SPLIT).is_file():
-        raise DataError(f"{run} has no {SPLIT}, so nobody knows which episodes it trained on.")
-    block, manifest = block_of(configs), load(run / SPLIT)
+    block, manifest = block_of(configs), manifest_of(run)
     episodes = load_episodes(find_episodes(block.data_dir, block.episode_pattern), "skip", read_episode)
     sides = (manifest.train, manifest.validation)
     train, validation = ([each for each in episodes if each.name in side] for side in sides)

@@ -1,5 +1,6 @@
 """Which recorded episodes a run is evaluated on: its own validation side, or a folder it has never seen."""
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,10 +16,10 @@ from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.data.instructions import instruction_for
-from robovlms_mobile.data.split.manifest import Manifest, load
+from robovlms_mobile.data.split.manifest import Manifest
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.evaluation.offline import Shown
-from robovlms_mobile.evaluation.run_data import SPLIT, block_of, episodes_of
+from robovlms_mobile.evaluation.run_data import block_of, episodes_of, manifest_of
 
 SPLITS = ("validation", "all")
 NAMED = 3  # episodes in a message
@@ -66,7 +67,7 @@ def select(
         DataError: no split.json; no validation episode; a folder of `data` with episodes the run trained on, which
             are told by name and by content, unless `split` is "all".
     """
-    manifest, block = _manifest(run), block_of(configs)
+    manifest, block = manifest_of(run), block_of(configs)
     taught, notes = _taught(configs, run, data)
     block = replace(block, data_dir=data or block.data_dir, episode_pattern=pattern or block.episode_pattern)
     paths = find_episodes(block.data_dir, block.episode_pattern)
@@ -81,12 +82,6 @@ def select(
         for side, group in (("validation", fresh), ("training", asked))
     )
     return Selection(validation, training, taught, Path(block.data_dir), tuple(notes))
-
-
-def _manifest(run: Path) -> Manifest:
-    if not (run / SPLIT).is_file():
-        raise DataError(f"{run} has no {SPLIT}, so nobody knows which episodes it trained on.")
-    return load(run / SPLIT)
 
 
 def _taught(configs, run, data):
@@ -131,24 +126,17 @@ def _shown(episode, side, block, space, transform, store):
         scenario=episode.scenario or UNKNOWN,
         instruction=instruction_for(episode, block.instruction),
         frames=_frames(episode, block, transform, store),
-        actual=targets(episode, space, block),
+        actual=space.targets(episode.actions, block.shift_first),
         period=read_record(episode.path).step,
         side=side,
     )
 
 
-def targets(episode: Episode, space: ActionSpace, block: Block) -> np.ndarray:
-    """Return the action that training pairs with each frame that has one, (T', D) m/s and rad/s."""
-    return episode.actions[int(block.shift_first) :, space.columns].astype(float)
-
-
 def _frames(episode, block, transform, store):
     """Return (T, S, S, 3) uint8 RGB: from the frame store, or decoded and resized as it would."""
     if store is not None:
-        try:
+        with contextlib.suppress(KeyError):  # not in it: the store itself says why
             return np.moveaxis(store.planes(episode.name), 1, -1)
-        except KeyError:  # the store itself says why
-            pass
     from robovlms_mobile.data.hdf5.frames import read_frames
 
     frames = read_frames(episode, range(episode.length), block.color_order)

@@ -17,11 +17,10 @@ from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.launch.noise import quiet_libraries
 from robovlms_mobile.options import real_dims
+from robovlms_mobile.training.resume.folders import RECORD
 
 if TYPE_CHECKING:
     from torch.nn import Module
-
-RECORD = "run.json"
 
 
 class FrameByFrame:

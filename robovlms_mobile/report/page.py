@@ -46,7 +46,7 @@ def render(facts: Facts, drawings: Drawings, photos: Pictures) -> str:
 def environment(*rooms: str) -> "Environment":
     """Return what renders the templates of some rooms of the package: everything put in is escaped.
 
-    `page.css` of this room is there for all of them.
+    `head.html` and `page.css` of this room are there for all of them.
     """
     from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 

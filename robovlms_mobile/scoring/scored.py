@@ -45,6 +45,14 @@ def plane(velocities: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
     return np.stack([given.get(name, np.zeros(len(velocities))) for name in ACTION_DIMS], -1)
 
 
+def recorded_and_predicted(each: Scored, dims: tuple[str, ...], speed: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the directions of an episode's frames, recorded and of the first action predicted: (T,) int each.
+
+    `dims` and `speed` as `figures` takes them; numbered as DIRECTIONS.
+    """
+    return directions(plane(each.actual, dims)), directions(plane(each.first, dims), speed / 2)
+
+
 def direction_counts(each: Scored, dims: tuple[str, ...], speed: float) -> dict[str, np.ndarray]:
     """Count one episode's frames by the direction of the first action; `dims` and `speed` as `figures` takes them.
 
@@ -52,7 +60,7 @@ def direction_counts(each: Scored, dims: tuple[str, ...], speed: float) -> dict[
         dict: frames, right (the direction predicted is that recorded), changed (recorded is another than at the frame
         before), changed_right; and (9,) frames_by_direction, right_by_direction, numbered as DIRECTIONS.
     """
-    true, guess = directions(plane(each.actual, dims)), directions(plane(each.first, dims), speed / 2)  # (T,)
+    true, guess = recorded_and_predicted(each, dims, speed)  # (T,)
     right = true == guess
     changed = np.concatenate([[False], true[1:] != true[:-1]])
     here = np.eye(len(DIRECTIONS))[true]  # (T, 9)

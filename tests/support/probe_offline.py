@@ -69,7 +69,6 @@ def trained_on(module, data, number):
 def probe(root, folder, data_dir, name, shifted):
     from robovlms_mobile.evaluation.offline import Shown, ask
     from robovlms_mobile.evaluation.run_data import block_of
-    from robovlms_mobile.evaluation.selection import targets
     from robovlms_mobile.evaluation.trained import FrameByFrame
 
     module, config = build(folder, data_dir, name, shifted)
@@ -81,7 +80,7 @@ def probe(root, folder, data_dir, name, shifted):
             each.scenario,
             data[starts[each.name, 0]]["raw_text"],
             np.moveaxis(data.store.planes(each.name), 1, -1),
-            targets(each, policy.space, block_of(config)),
+            policy.space.targets(each.actions, block_of(config).shift_first),
         )
         for each in data.episodes[:EPISODES]
     ]

@@ -44,6 +44,12 @@ class Audit:
     tokens: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @property
+    def reached(self) -> str:
+        """What reaches the action, in words; empty where something does not, or nothing was counted."""
+        tokens = " and ".join(f"{count} {name} tokens" for name, count in self.tokens.items())
+        return f"{tokens} reach the action ({self.seconds:.1f} s)" if tokens and not self.faults else ""
+
 
 def audit(
     module: "LightningModule",

@@ -4,8 +4,8 @@ from collections import defaultdict
 
 import numpy as np
 
-from robovlms_mobile.data.directions import DIRECTIONS, directions
-from robovlms_mobile.scoring.scored import Scored, plane
+from robovlms_mobile.data.directions import DIRECTIONS
+from robovlms_mobile.scoring.scored import Scored, recorded_and_predicted
 
 ONE = 0.95  # share of the frames from which on one direction is all that a policy knows
 VARIED = 0.90  # share up to which the recorded actions are more varied than that
@@ -14,8 +14,8 @@ BLIND = 0.01  # of the usual speed: below it predictions of different pictures a
 
 def one_direction(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> str | None:
     """Return what is wrong where one direction is predicted at nearly all frames, while other ones were recorded."""
-    guessed = np.concatenate([directions(plane(each.first, dims), speed / 2) for each in episodes])
-    actual = np.concatenate([directions(plane(each.actual, dims)) for each in episodes])
+    pairs = [recorded_and_predicted(each, dims, speed) for each in episodes]
+    actual, guessed = (np.concatenate(each) for each in zip(*pairs, strict=True))
     most = int(np.bincount(guessed).argmax())
     share, recorded = float((guessed == most).mean()), float((actual == most).mean())
     if share < ONE or np.bincount(actual).max() / len(actual) > VARIED:

@@ -52,7 +52,6 @@ def _audited(trainer, pl_module):
         found = audit(pl_module, dataset, strategy.batch_to_device, strategy.precision_plugin.train_step_context)
     except Exception as error:  # another backbone's code, on a path it never took: no reason to refuse the run
         return [], [f"the audit itself failed ({type(error).__name__}: {error}); please report it"], []
-    if not found.faults and found.tokens:
-        tokens = " and ".join(f"{count} {name} tokens" for name, count in found.tokens.items())
-        print(f"robovlms-mobile: audit: {tokens} reach the action ({found.seconds:.1f} s)", flush=True)
+    if found.reached:
+        print(f"robovlms-mobile: audit: {found.reached}", flush=True)
     return found.faults, found.unchecked, found.doubts

@@ -9,7 +9,7 @@ from robovlms_mobile.scoring.baselines import Baselines
 from robovlms_mobile.scoring.scored import plane, usual_speed
 from robovlms_mobile.training.watch import measures
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
-from robovlms_mobile.training.watch.predictions import Predictions, recorded
+from robovlms_mobile.training.watch.predictions import Predictions
 
 SPACES = ("continuous", "down_sample")  # act_head.action_space of heads that predict velocities
 
@@ -78,7 +78,7 @@ class PolicyFigures(Callback):
 
     def _measure(self, trainer, pl_module, dataset, episodes):
         training, dims = _dataset(trainer.train_dataloader), dataset.space.real_dims
-        actions = [recorded(each, training) for each in training.episodes]
+        actions = [training.space.targets(each.actions, training.block.shift_first) for each in training.episodes]
         speed = usual_speed([plane(each, dims) for each in actions])
         if not self.baselines:
             known = Baselines(actions, [each.scenario or "unknown" for each in training.episodes])

@@ -79,12 +79,7 @@ class Predictions:
             frames = int(gap[0]) if len(gap) else length
             if frames:
                 velocities = self.dataset.space.decode(predicted[row : row + frames].reshape(frames, -1, self._dims))
-                actual = recorded(each, self.dataset)[:frames]
+                actual = self.dataset.space.targets(each.actions, self.dataset.block.shift_first)[:frames]
                 found.append(Scored(each.name, each.scenario or "unknown", velocities, actual))
             row += length
         return found
-
-
-def recorded(episode: Any, dataset: "MobileVLAH5Dataset") -> np.ndarray:
-    """Return the actions that a dataset pairs with an episode's frames, (T, D) m/s and rad/s of its real dims."""
-    return episode.actions[int(dataset.block.shift_first) :, dataset.space.columns].astype(float)
