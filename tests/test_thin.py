@@ -6,24 +6,50 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from support.code_lines import code_lines
 
 import robovlms_mobile
 
 PACKAGE = Path(robovlms_mobile.__file__).parent
 TOOLS = ("bench", "checking", "checkout", "cli", "doctor", "evaluation", "report", "simulation")
-MOST = 5310  # lines of ours in a run of main.py on decoded, divided episodes; 3000 is the aim: lower it with every step
+MOST = 3258  # lines of our code in a run of main.py on decoded, divided episodes; 3000 is the aim: lower it each step
 
 
 def table(lines):
-    """Return the loaded modules with their lines, the largest last, and the sum."""
-    rows = [f"{count:5} {name}" for name, count in sorted(lines.items(), key=lambda item: item[1])]
-    return "\n".join([*rows, f"{sum(lines.values()):5} in {len(lines)} modules"])
+    """Return the loaded modules, each with its lines of code and all its lines, the largest last, and the sums."""
+    rows = [*sorted(lines.items(), key=lambda item: item[1]), (f"in {len(lines)} modules", sums(lines))]
+    return "\n".join([" code   all", *(f"{code:5} {every:5} {name}" for name, (code, every) in rows)])
 
 
-def test_a_run_of_main_py_loads_few_lines(patched_run):
+def sums(lines):
+    """Return (lines of code, all lines) of all modules."""
+    return tuple(map(sum, zip(*lines.values(), strict=True)))
+
+
+def test_a_run_of_main_py_loads_few_lines_of_code(patched_run):
     lines = patched_run.facts["lines"]
     print(table(lines))
-    assert sum(lines.values()) <= MOST, table(lines)
+    assert sums(lines)[0] <= MOST, table(lines)
+
+
+def test_a_line_of_code_is_none_that_is_blank_comment_or_docstring():
+    source = '''"""Of two
+lines."""
+
+NUMBER = 1  # said beside it
+TEXT = """no
+docstring"""
+
+
+def one(given):
+    """In one line."""
+    # why
+    return [
+        given,
+
+    ]
+'''
+    assert code_lines(source) == 7  # NUMBER 1, TEXT 2, def 1, return 3
 
 
 def test_a_run_of_main_py_loads_no_tool(patched_run):

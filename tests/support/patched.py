@@ -24,10 +24,12 @@ PROBE = """
 import json, os, sys
 from pathlib import Path
 from lightning.pytorch import Callback
+from support.code_lines import code_lines
 from support.untouched import replaced
 
 def lines(module):
-    return len(Path(module.__file__).read_text().splitlines())
+    text = Path(module.__file__).read_text(encoding="utf-8")
+    return code_lines(text), len(text.splitlines())
 
 class Probe(Callback):
     replaced = None
