@@ -5,12 +5,14 @@ Who may read what is written is the umask's business, as for any file a program 
 
 import ctypes
 import errno
+import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 RENAME_EXCHANGE = 2  # of Linux's renameat2
@@ -66,6 +68,14 @@ def replace_folder(path: str | Path) -> Iterator[Path]:
         flush_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_json(path: str | Path) -> Any:
+    """Return what a JSON file holds, None where there is none that can be read."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
 def flush(path: str | Path) -> None:

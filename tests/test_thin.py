@@ -12,7 +12,7 @@ import robovlms_mobile
 
 PACKAGE = Path(robovlms_mobile.__file__).parent
 TOOLS = ("bench", "checking", "checkout", "cli", "doctor", "evaluation", "report", "simulation")
-MOST = 3258  # lines of our code in a run of main.py on decoded, divided episodes; 3000 is the aim: lower it each step
+MOST = 3153  # lines of our code in a run of main.py on decoded, divided episodes; 3000 is the aim: lower it each step
 
 
 def table(lines):

@@ -7,6 +7,7 @@ import numpy as np
 from robovlms_mobile.data.names import ACTION_DIMS
 from robovlms_mobile.errors import ConfigError
 
+EDGE = 1e-6  # m/s and rad/s: what a float32 may lie outside its bounds
 UPSTREAM_DIM = 7  # six arm dims and a gripper; upstream's loss and heads split there
 
 
@@ -53,6 +54,12 @@ class ActionSpace:
         padded[:, : len(self.real_dims)] = scaled
         return padded
 
+    def keeps(self, actions: np.ndarray) -> bool:
+        """True where training sees all of actions, (T, 3): none is clipped, and no dim moves that is not trained."""
+        real = actions[:, self.columns]
+        near = np.allclose(np.clip(real, *self.bounds), real, rtol=0, atol=EDGE)
+        return near and not np.delete(actions, self.columns, 1).any()
+
     def targets(self, actions: np.ndarray, shift_first: bool) -> np.ndarray:
         """actions: (T, 3) of an episode → (T', D) float64, the one that training pairs with each frame that has one."""
         return actions[int(shift_first) :, self.columns].astype(float)
@@ -61,17 +68,3 @@ class ActionSpace:
         """predicted: (…, D or more) in [-1, 1], as a head says it → (…, D) float64 m/s and rad/s of the real dims."""
         low, high = self.bounds
         return 0.5 * (np.asarray(predicted, float)[..., : len(self.real_dims)] + 1) * (high - low) + low
-
-
-def out_of_bounds(actions: np.ndarray, space: ActionSpace) -> float | None:
-    """Return the largest |velocity| of a real dim outside the bounds, or None. actions: (T, 3)."""
-    real = actions[:, space.columns]
-    low, high = space.bounds
-    outside = real[(real < low - 1e-6) | (real > high + 1e-6)]
-    return float(np.abs(outside).max()) if outside.size else None
-
-
-def dropped_dims(actions: np.ndarray, space: ActionSpace) -> list[str]:
-    """Return the names of dims that are not trained though some action uses them. actions: (T, 3)."""
-    used = np.flatnonzero(np.any(actions != 0, axis=0))
-    return [ACTION_DIMS[column] for column in used if column not in space.columns]

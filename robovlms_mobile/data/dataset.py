@@ -3,6 +3,7 @@
 import functools
 import logging
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import torch
 from PIL import Image
 from torch.utils.data import Dataset
 
-from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
 from robovlms_mobile.data.batch import Batch
 from robovlms_mobile.data.block import AUGMENT_KEYS, Block, action_space, parse_block
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
@@ -22,7 +22,7 @@ from robovlms_mobile.data.orphans import end_with_parent
 from robovlms_mobile.data.prompt import text_function
 from robovlms_mobile.data.split.kept import copy_beside, divided
 from robovlms_mobile.data.windows import make_window, window_starts
-from robovlms_mobile.errors import ConfigError, DataError
+from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.seeds import generator_of
 
 log = logging.getLogger(__name__)
@@ -88,10 +88,8 @@ class MobileVLAH5Dataset(Dataset):
     def _pixels(self, episode, frames):
         """Return frames as (W, 3, H, W'): uint8 from the store or decoded afresh, or what a foreign image_fn makes."""
         if self.store is not None:
-            try:
+            with suppress(KeyError):  # not decoded yet, or damaged: afresh
                 return torch.from_numpy(self.store.planes(episode.name)[frames])
-            except KeyError:
-                log.debug("%s is not in the frame store: decoded afresh", episode.name)
         from robovlms_mobile.data.hdf5.frames import read_frames
 
         images = [Image.fromarray(frame) for frame in read_frames(episode, frames, self.block.color_order)]
@@ -105,19 +103,18 @@ class MobileVLAH5Dataset(Dataset):
         raw_text = [sample["raw_text"] for sample in samples]
         text, text_mask = self.text_fn(raw_text)
         action = torch.stack([sample["action"] for sample in samples])  # (B, W + N - 1, 7)
-        batch = {
-            "rgb": torch.stack([sample["rgb"] for sample in samples]),  # (B, W, 3, H, W')
-            "hand_rgb": None,
-            "text": text,  # (B, L)
-            "text_mask": text_mask,
-            "action": action,
-            "action_chunck": action.unfold(1, self.chunk_size, 1).permute(0, 1, 3, 2).contiguous(),  # (B, W, N, 7)
-            "chunck_mask": torch.stack([sample["chunck_mask"] for sample in samples]),  # (B, W, N)
-            "raw_text": raw_text,
-            "data_source": "mobile_vla_action",
-            "index": torch.tensor([sample["index"] for sample in samples]),  # (B,): ours, who was predicted
-        }
-        return Batch(batch)
+        return Batch(
+            rgb=torch.stack([sample["rgb"] for sample in samples]),  # (B, W, 3, H, W')
+            hand_rgb=None,
+            text=text,  # (B, L)
+            text_mask=text_mask,
+            action=action,
+            action_chunck=action.unfold(1, self.chunk_size, 1).permute(0, 1, 3, 2).contiguous(),  # (B, W, N, 7)
+            chunck_mask=torch.stack([sample["chunck_mask"] for sample in samples]),  # (B, W, N)
+            raw_text=raw_text,
+            data_source="mobile_vla_action",
+            index=torch.tensor([sample["index"] for sample in samples]),  # (B,): ours, who was predicted
+        )
 
     @property
     def content(self) -> dict[str, str | None]:
@@ -155,19 +152,11 @@ class MobileVLAH5Dataset(Dataset):
         for episode in self.episodes:
             starts = window_starts(episode.length, self.window_size, self.chunk_size, self.block.windows, shift)
             samples += [(episode, start) for start in starts]
-            short += [] if starts else [f"{episode.name} ({episode.length})"]
-        need = self.window_size + self.chunk_size if self.block.windows == "full" else 1 + shift
-        if not samples:
-            raise DataError(
-                f"None of the {len(self.episodes)} episodes has the {need} frames that window_size "
-                f"{self.window_size} and fwd_pred_next_n {self.chunk_size} need: {', '.join(short)}. "
-                'Lower them, or set "windows": "padded" in the dataset block.'
-            )
-        if short:
-            warnings.warn(
-                f"{len(short)} episodes are shorter than {need} frames and left out: {', '.join(short)}.",
-                stacklevel=2,
-            )
+            short += [] if starts else [episode]
+        if short or not samples:
+            from robovlms_mobile.data.odd_episodes import too_short
+
+            too_short(short, len(self.episodes), self.block, self.window_size, self.chunk_size)
         if self.training and self.block.balance == "direction":
             from robovlms_mobile.data.augment.balance import balanced
 
@@ -175,21 +164,10 @@ class MobileVLAH5Dataset(Dataset):
         return samples
 
     def _report(self):
-        low, high = self.space.bounds
-        beyond = [value for each in self.episodes if (value := out_of_bounds(each.actions, self.space))]
-        if beyond:
-            warnings.warn(
-                f"Actions reach ±{max(beyond):g} in {len(beyond)} of {len(self.episodes)} episodes, but are clipped "
-                f"to {low:g} … {high:g}: the robot would learn slower motion than was recorded. Set at the top of "
-                f'the config: "norm_action": true, "norm_min": {-max(beyond):g}, "norm_max": {max(beyond):g}.',
-                stacklevel=2,
-            )
-        dropped = sorted({dim for each in self.episodes for dim in dropped_dims(each.actions, self.space)})
-        if dropped:
-            warnings.warn(
-                f"{', '.join(dropped)} is used in the episodes but not in real_dims, so not trained.",
-                stacklevel=2,
-            )
+        if not all(self.space.keeps(each.actions) for each in self.episodes):
+            from robovlms_mobile.data.odd_episodes import not_as_recorded
+
+            not_as_recorded(self.episodes, self.space)
         if self.augmentation and self.augmentation.mirror:
             from robovlms_mobile.data.augment.mirror import warn_of_unmirrored
 
@@ -206,27 +184,21 @@ class MobileVLAH5Dataset(Dataset):
 def _is_training(config, block):
     """Upstream says is_training, the lab's configs is_validation; both may, when they agree."""
     training = config.get("is_training")
-    if block.is_validation is not None and training is not None and block.is_validation == training:
-        name = "train_dataset" if training else "val_dataset"
-        raise ConfigError(
-            f"{name} says is_validation: {str(training).lower()}, which mixes up the split. Remove it there."
-        )
     if training is None:
         return not block.is_validation
+    if block.is_validation is not None and block.is_validation == training:
+        name, said = "train_dataset" if training else "val_dataset", str(training).lower()
+        raise ConfigError(f"{name} says is_validation: {said}, which mixes up the split. Remove it there.")
     return bool(training)
 
 
 def _augmentation(block, transform):
     """Return the block's Augmentation, or None when all of it is off."""
-    asked = {name: getattr(block, name) for name in AUGMENT_KEYS}
-    if asked == {name: getattr(Block, name) for name in AUGMENT_KEYS}:
+    if all(getattr(block, name) == getattr(Block, name) for name in AUGMENT_KEYS):
         return None
-    from robovlms_mobile.data.augment.augmentation import Augmentation
+    from robovlms_mobile.data.augment.augmentation import augmentation_of
 
-    augmentation = Augmentation(**asked)
-    if transform is None and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):
-        raise ConfigError("random_crop and color_jitter need the plugin's own image transform, not this backbone's.")
-    return augmentation if augmentation.active else None
+    return augmentation_of(block, foreign=transform is None)
 
 
 def _own_transform(config):

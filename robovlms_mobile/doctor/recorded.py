@@ -100,8 +100,8 @@ def _sample(episode, parsed, config):
 
 
 def _actions(good, parsed, config):
-    from robovlms_mobile.data.actions import dropped_dims, out_of_bounds
     from robovlms_mobile.data.block import action_space
+    from robovlms_mobile.data.odd_episodes import dropped_dims, out_of_bounds
 
     try:
         space = action_space(config, parsed.real_dims)

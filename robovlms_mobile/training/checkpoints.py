@@ -12,7 +12,6 @@ from pathlib import Path
 
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
-from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.files import PART
 from robovlms_mobile.training.ranking import BEST, Ranking, read_metrics
 from robovlms_mobile.training.resume.folders import STATE
@@ -50,12 +49,9 @@ class AdapterCheckpoint(Checkpoint):
         self._try_disk(trainer, Path(pl_module.configs["output_dir"]))
         self._step = trainer.global_step
         if not sum(trainer.num_val_batches):
-            warnings.warn(
-                "This run has no val_loss: the validation windows do not fill one batch of "
-                f"{pl_module.configs['batch_size']} (upstream drops what is left), or validation is switched off. "
-                "'best' goes by the training loss instead. Lower batch_size, or add episodes.",
-                stacklevel=1,
-            )
+            from robovlms_mobile.training.unsaved import no_validation
+
+            warnings.warn(no_validation(pl_module.configs["batch_size"]), stacklevel=1)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         every, step = self.options.every_n_steps, trainer.global_step
@@ -73,11 +69,9 @@ class AdapterCheckpoint(Checkpoint):
             self._save_folders(pl_module, row, monitor, score)
         self._save_state(trainer, pl_module)
         if score is None and (row["val_loss"] is not None or not validates):
-            known = ", ".join(sorted(name for name, value in values.items() if value is not None))
-            raise CheckpointError(
-                f"mobile.checkpoints.monitor is {monitor!r}, which this run does not log. It logs: {known}. The epoch "
-                f'is saved: correct monitor, set "resume": "last", and start again.'
-            )
+            from robovlms_mobile.training.unsaved import not_logged
+
+            raise not_logged(monitor, values)
 
     def on_train_end(self, trainer, pl_module):
         folder = Path(pl_module.configs["output_dir"]) / BEST
@@ -96,10 +90,9 @@ class AdapterCheckpoint(Checkpoint):
                 path.unlink(missing_ok=True)
         reasons = trainer.strategy.broadcast(reasons)
         if reasons:
-            raise CheckpointError(
-                f"Nothing can be saved in {folder} ({reasons[0]}), so nothing was trained. Free some room there, or "
-                "set output_root to a folder that can be written to, and start again."
-            )
+            from robovlms_mobile.training.unsaved import no_room
+
+            raise no_room(folder, reasons[0])
 
     def _save_folders(self, pl_module, row, monitor, score):
         from robovlms_mobile.adapters.card import model_card

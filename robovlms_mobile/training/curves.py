@@ -7,7 +7,7 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.files import replace_file
-from robovlms_mobile.training.saving import REFUSALS, say_refused
+from robovlms_mobile.training.saving import unless_refused
 
 COLUMNS = ("epoch", "step", "train_loss", "val_loss", "gap")
 
@@ -27,16 +27,13 @@ class LossCurves(Callback):
         if trainer.is_global_zero:
             folder = Path(pl_module.configs["output_dir"])
             for name, write in (("losses.csv", write_csv), ("losses.png", self._plot)):
-                try:
+                with unless_refused(folder / name):
                     write(self.losses.history, folder / name)
-                except REFUSALS as error:
-                    say_refused(folder / name, error)
 
     def _plot(self, history, path):
-        if self._can_plot is None:
-            self._can_plot = _has_matplotlib()
-            if not self._can_plot:
-                print("robovlms-mobile: losses.csv only; for losses.png: pip install 'robovlms-mobile[plots]'")
+        if self._can_plot is None and not _has_matplotlib():
+            print("robovlms-mobile: losses.csv only; for losses.png: pip install 'robovlms-mobile[plots]'")
+        self._can_plot = _has_matplotlib()
         if self._can_plot:
             from robovlms_mobile.training.loss_picture import write_png
 

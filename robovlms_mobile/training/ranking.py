@@ -1,9 +1,10 @@
 """Which epochs of a run are its best: read from the folders on the disk, so that it is true after any crash."""
 
-import json
 import logging
 import math
 from pathlib import Path
+
+from robovlms_mobile.files import read_json
 
 log = logging.getLogger(__name__)
 BEST = "best"
@@ -59,8 +60,5 @@ class Ranking:
 
 def read_metrics(folder: str | Path) -> dict | None:
     """Return the metrics.json of an adapter folder, None where there is none that can be read."""
-    try:
-        metrics = json.loads((Path(folder) / "metrics.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+    metrics = read_json(Path(folder) / "metrics.json")
     return metrics if isinstance(metrics, dict) and isinstance(metrics.get("score"), int | float) else None

@@ -4,6 +4,7 @@ import inspect
 import json
 import platform
 import sys
+from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -11,11 +12,12 @@ from pathlib import Path
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.files import ASIDE, PART, replace_file
+from robovlms_mobile.files import ASIDE, PART, read_json, replace_file
+from robovlms_mobile.training.loaders import own_dataset
 from robovlms_mobile.training.parameters import count_parameters
 from robovlms_mobile.training.resume.folders import RECORD
 from robovlms_mobile.training.resume.lock import release
-from robovlms_mobile.training.saving import REFUSALS, as_text, say_refused
+from robovlms_mobile.training.saving import as_text, unless_refused
 
 PACKAGES = ("robovlms-mobile", "torch", "lightning", "transformers", "peft", "h5py", "numpy", "safetensors")
 UPSTREAM = "robovlms.train.base_trainer"
@@ -36,20 +38,20 @@ class RunRecord(Callback):
     def setup(self, trainer, pl_module, stage):
         if trainer.is_global_zero:
             folder = Path(pl_module.configs["output_dir"])
-            try:
+            with unless_refused(folder):
                 folder.mkdir(parents=True, exist_ok=True)
                 if any(each.suffix in (PART, ASIDE) for each in folder.iterdir()):
                     from robovlms_mobile.leftovers import recover
 
                     recover(folder)
-            except OSError as error:
-                say_refused(folder, error)
 
     def on_train_start(self, trainer, pl_module):
         """Write for the first time: what is refused on resume has left everything as it was."""
         if trainer.is_global_zero:
             folder = Path(pl_module.configs["output_dir"])
-            _keep_split(trainer, folder)
+            with unless_refused(folder / "split.json"):
+                if dataset := own_dataset(trainer.train_dataloader):
+                    dataset.copy_split(folder)
             self._record = describe(trainer, pl_module) | {"sessions": _sessions(folder, pl_module.configs)}
             self._write(trainer, pl_module, "running")
 
@@ -69,23 +71,10 @@ class RunRecord(Callback):
         if not trainer.is_global_zero:
             return
         folder = Path(pl_module.configs["output_dir"])
-        now = {"status": status, "updated": _now(), "data": _split(folder)}
+        now = {"status": status, "updated": _now(), "data": read_json(folder / "split.json")}
         now |= {"baselines": self.policy.baselines, "epochs": self.losses.history}
-        try:
-            with replace_file(folder / RECORD) as temporary:
-                temporary.write_text(as_text(self._record | now), encoding="utf-8")
-        except REFUSALS as error:
-            say_refused(folder / RECORD, error)
-
-
-def _keep_split(trainer, folder):
-    """Copy the split of the run's episodes into its folder, where the dataset keeps one."""
-    copy = getattr(getattr(trainer.train_dataloader, "dataset", None), "copy_split", None)
-    try:
-        if copy:
-            copy(folder)
-    except OSError as error:
-        say_refused(folder / "split.json", error)
+        with unless_refused(folder / RECORD), replace_file(folder / RECORD) as temporary:
+            temporary.write_text(as_text(self._record | now), encoding="utf-8")
 
 
 def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
@@ -108,12 +97,10 @@ def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
 
 
 def _versions():
-    found = {}
+    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
     for package in PACKAGES:
-        try:
+        with suppress(PackageNotFoundError):
             found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = None
     return found
 
 
@@ -138,19 +125,9 @@ def _repository(folder, around=False):
 
 def _sessions(folder, configs):
     """Return one entry for each time the run was started or resumed."""
-    try:
-        before = json.loads((folder / RECORD).read_text(encoding="utf-8"))["sessions"]
-    except (OSError, ValueError, LookupError):
-        before = []
+    before = (read_json(folder / RECORD) or {}).get("sessions", [])
     started = {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv}
     return [*before, started]
-
-
-def _split(folder):
-    try:
-        return json.loads((folder / "split.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
 
 
 def _now():

@@ -3,6 +3,8 @@
 import json
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,15 @@ class WholeFiles(TorchCheckpointIO):
         from robovlms_mobile.adapters.loading import read_checkpoint
 
         return read_checkpoint(path)
+
+
+@contextmanager
+def unless_refused(path: str | Path) -> Iterator[None]:
+    """Pass over a block that the disk refuses; said in the log, see `say_refused`."""
+    try:
+        yield
+    except REFUSALS as error:
+        say_refused(path, error)
 
 
 def say_refused(path: str | Path, error: Exception) -> None:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.actions import ActionSpace, dropped_dims, out_of_bounds
+from robovlms_mobile.data.actions import ActionSpace
+from robovlms_mobile.data.odd_episodes import dropped_dims, out_of_bounds
 from robovlms_mobile.errors import ConfigError
 
 KEYS = np.array([[1.15, 0, 0], [-1.15, 1.15, 0], [0, -1.15, 0], [0, 0, 0]], np.float32)
@@ -44,7 +45,9 @@ def test_encoding_agrees_with_upstreams_normalisation_formula():
 
 @pytest.mark.parametrize(("low", "high", "expected"), [(-1.15, 1.15, None), (-1.0, 1.0, 1.15), (None, None, 1.15)])
 def test_clipping_is_noticed(low, high, expected):
-    assert out_of_bounds(KEYS, ActionSpace(PLANE, low, high)) == pytest.approx(expected)
+    space = ActionSpace(PLANE, low, high)
+    assert out_of_bounds(KEYS, space) == pytest.approx(expected)
+    assert space.keeps(KEYS) is (expected is None)
 
 
 def test_a_dim_that_is_used_but_not_trained_is_named():
@@ -52,6 +55,7 @@ def test_a_dim_that_is_used_but_not_trained_is_named():
     turning[2, 2] = 0.5
     assert dropped_dims(turning, ActionSpace(PLANE)) == ["angular_z"]
     assert dropped_dims(KEYS, ActionSpace(PLANE)) == []
+    assert not ActionSpace(PLANE, -1.15, 1.15).keeps(turning)
 
 
 @pytest.mark.parametrize("dims", [("linear_x", "yaw"), (), ("linear_x", "linear_x")])

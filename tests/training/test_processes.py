@@ -119,7 +119,7 @@ def test_no_process_waits_for_a_writer_that_fails(train, tmp_path):
 def test_a_disk_that_refuses_from_the_start_ends_all_processes(train, tmp_path):
     done = train(tmp_path, 2, env={"FULL": "start"})
     assert done.returncode != 0
-    assert "Nothing can be saved in" in done.stderr, done.stderr[-6000:]
+    assert "Nothing can be written in" in done.stderr, done.stderr[-6000:]
     assert not list((tmp_path / "runs").rglob("losses.csv"))
 
 

@@ -12,8 +12,9 @@ import torch
 from torch.nn.functional import interpolate
 
 from robovlms_mobile.data.augment.mirror import mirror_actions, mirror_instruction
-from robovlms_mobile.data.block import JITTER, RULES
+from robovlms_mobile.data.block import AUGMENT_KEYS, JITTER, RULES, Block
 from robovlms_mobile.data.names import check_values
+from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.seeds import generator_of
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
@@ -97,6 +98,21 @@ class Augmentation:
                 frames, *(math.floor(draw * (2 * self.rgb_pad + 1)) - self.rgb_pad for draw in (down, right))
             )
         return frames, actions, instruction
+
+
+def augmentation_of(block: Block, foreign: bool) -> Augmentation | None:
+    """Return what a dataset block asks for, or None when all of it is off.
+
+    Args:
+        foreign: True where frames are not the uint8 of the plugin's own image transform.
+
+    Raises:
+        ConfigError: foreign frames that are to be cropped or coloured.
+    """
+    augmentation = Augmentation(**{name: getattr(block, name) for name in AUGMENT_KEYS})
+    if foreign and (augmentation.crop[0] < 1 or any(augmentation.jitter.values())):
+        raise ConfigError("random_crop and color_jitter need the plugin's own image transform, not this backbone's.")
+    return augmentation if augmentation.active else None
 
 
 def augmentation_sheet(

@@ -1,17 +1,52 @@
 """Whether a saved state fits the run that would resume from it: what differs, and the table of it. Loaded on resume."""
 
+import math
 from collections.abc import Sequence
 
+from lightning.pytorch import LightningModule, Trainer
 from torch.nn import Module
 
 from robovlms_mobile.adapters.loading import misfits
 from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.training.resume import probe_batch
 from robovlms_mobile.training.resume.state import DEFAULTS
 
 # Settings that states of older versions do not hold, and so are not compared with.
 LATER = (*DEFAULTS, "min_lr_scale", "tokenizer.tokenizer_type", "processes")
+TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
+COARSE = 2e-2  # with half precision on either side, or on another kind of device
 SHOWN = 60  # characters of a value
 TENSORS = 2  # named of each kind: another rank of LoRA gives all of them another shape
+
+
+def check_batch(trainer: Trainer, module: LightningModule, saved: dict, data: dict) -> None:
+    """Refuse, on every rank, a run whose data or whose loss on the saved batch are not those of the one it resumes.
+
+    Args:
+        saved: our entry in the checkpoint.
+        data: the episodes of now, as `continuity.data_of` returns them.
+    """
+    rows = compare_data(saved.get("data", {}), data)
+    batch = saved.get("probe", {}).get("batch")
+    if batch is not None:
+        now = probe_batch.measure(trainer, module, batch)
+        if not agree(saved["probe"], now):
+            rows.append(("loss of the probe batch", saved["probe"]["loss"], now["loss"]))
+    refuse(trainer.strategy.broadcast(rows))
+
+
+def check_model(module: LightningModule, checkpoint: dict, saved: dict, now: dict) -> None:
+    """Refuse, on every rank, a run whose settings, base model or tensors are not those of the one it resumes.
+
+    Args:
+        saved: our entry in the checkpoint, {} where it has none.
+        now: the "settings" and the "base" of this run.
+    """
+    rows = []
+    if saved:
+        rows = compare(saved["settings"], comparable(saved["settings"], now["settings"]))
+        rows += compare({"base model": saved["base"]}, {"base model": now["base"]})
+    refuse(*module.trainer.strategy.broadcast((rows, check_tensors(module, checkpoint))))
 
 
 def compare(saved: dict, now: dict) -> list[tuple]:
@@ -45,6 +80,13 @@ def compare_data(saved: dict, now: dict) -> list[tuple]:
 def check_tensors(module: Module, checkpoint: dict) -> list[str]:
     """Return in words how a checkpoint's tensors differ from what `module` trains; empty when they fit."""
     return misfits(module, {name: tensor.shape for name, tensor in checkpoint["state_dict"].items()}, TENSORS)
+
+
+def agree(saved: dict, now: dict) -> bool:
+    """True when two measurements of the same batch may come from the same weights."""
+    fine = saved["device"] == now["device"] and {saved["precision"], now["precision"]} <= {"32", "32-true"}
+    same = math.isclose(saved["loss"], now["loss"], rel_tol=TOLERANCE if fine else COARSE)
+    return same or (math.isnan(saved["loss"]) and math.isnan(now["loss"]))
 
 
 def refuse(rows: list[tuple], faults: Sequence[str] = ()) -> None:

@@ -1,18 +1,11 @@
 """The loss of one batch that travels with a checkpoint: a resumed run that gets another one is another run."""
 
-import math
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from lightning.pytorch import LightningModule, Trainer
-
-TOLERANCE = 1e-4  # relative, of a loss in float32 on another machine
-COARSE = 2e-2  # with half precision on either side, or on another kind of device
+from lightning.pytorch import LightningModule, Trainer
 
 
 def portable(batch: Any) -> dict | None:
@@ -24,7 +17,7 @@ def portable(batch: Any) -> dict | None:
     }
 
 
-def measure(trainer: "Trainer", module: "LightningModule", batch: dict) -> dict:
+def measure(trainer: Trainer, module: LightningModule, batch: dict) -> dict:
     """Return what the module's own training step makes of `batch` now, as {"loss", "device", "precision"}.
 
     Nothing changes: no gradient, no dropout, nothing logged.
@@ -36,7 +29,7 @@ def measure(trainer: "Trainer", module: "LightningModule", batch: dict) -> dict:
 
 
 @contextmanager
-def undisturbed(module: "LightningModule") -> "Iterator[None]":
+def undisturbed(module: LightningModule) -> Iterator[None]:
     """Put a module into evaluation mode, logging nothing, and back as it was."""
     modes = [(each, each.training) for each in module.modules()]
     log, module.log = module.log, _log_nothing
@@ -47,13 +40,6 @@ def undisturbed(module: "LightningModule") -> "Iterator[None]":
         module.log = log
         for each, training in modes:
             each.training = training
-
-
-def agree(saved: dict, now: dict) -> bool:
-    """True when two measurements of the same batch may come from the same weights."""
-    fine = saved["device"] == now["device"] and {saved["precision"], now["precision"]} <= {"32", "32-true"}
-    same = math.isclose(saved["loss"], now["loss"], rel_tol=TOLERANCE if fine else COARSE)
-    return same or (math.isnan(saved["loss"]) and math.isnan(now["loss"]))
 
 
 def _log_nothing(*args, **kwargs):

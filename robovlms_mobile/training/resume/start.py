@@ -7,7 +7,6 @@ import functools
 import sys
 from pathlib import Path
 
-from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.options import is_mobile
 from robovlms_mobile.training.resume.folders import fresh_folders, say
 from robovlms_mobile.training.resume.lock import hold
@@ -79,10 +78,9 @@ def _choose(configs):
             home, state = resumed(configs["resume"], folder, configs.get("exp_name"))
         home = home or next(name for name in fresh_folders(folder) if hold(name) is None)
     except OSError as error:
-        raise CheckpointError(
-            f"Nothing can be written in {folder} ({error.strerror}), so nothing was trained. Free some room there, or "
-            "set output_root to a folder that can be written to, and start again."
-        ) from error
+        from robovlms_mobile.training.unsaved import no_room
+
+        raise no_room(folder, error.strerror) from error
     if home != folder:
         say(f"this run's folder is {home}")
     return str(home), state

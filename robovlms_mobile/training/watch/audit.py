@@ -9,21 +9,19 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.utilities.seed import isolate_rng
 
+from robovlms_mobile.data.dataset import MobileVLAH5Dataset
+from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.training.resume.probe_batch import undisturbed
-
-if TYPE_CHECKING:
-    from lightning.pytorch import LightningModule
-
-    from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 
 SCALE = 2.0**10  # of the gradients asked for: FP16 would round small ones to zero, and has none above 65504
 OTHER_SIDE = {"left": "right", "right": "left", "왼": "오른", "오른": "왼"}
 ANOTHER = "Turn right and stop."
-SHOWN = 6  # tokens named
 
 
 @dataclass
@@ -52,8 +50,8 @@ class Audit:
 
 
 def audit(
-    module: "LightningModule",
-    dataset: "MobileVLAH5Dataset",
+    module: LightningModule,
+    dataset: MobileVLAH5Dataset,
     place: Callable[[dict], dict] = dict,
     context: Callable[[], AbstractContextManager] = nullcontext,
 ) -> Audit:
@@ -67,8 +65,6 @@ def audit(
 
     Weights, their gradients, modes and random numbers are afterwards as before.
     """
-    from lightning.pytorch.utilities.seed import isolate_rng
-
     found, start = Audit(), time.perf_counter()
 
     def step(sample):
@@ -94,24 +90,19 @@ def another_text(text: str) -> str:
 
 def _index(dataset):
     """Return the number of a window whose instruction has a side in it, 0 where none has."""
-    from robovlms_mobile.data.instructions import instruction_for
-
-    for number, (episode, _) in enumerate(dataset.samples):
-        if another_text(instruction_for(episode, dataset.block.instruction)) != ANOTHER:
-            return number
-    return 0
+    texts = (instruction_for(episode, dataset.block.instruction) for episode, _ in dataset.samples)
+    return next((number for number, text in enumerate(texts) if another_text(text) != ANOTHER), 0)
 
 
 def _for_both_sides(episodes, dataset):
     """Yield that left and right have one instruction: whoever is told it cannot know which is meant."""
-    from robovlms_mobile.data.instructions import instruction_for
-
     sides = {}
     for each in episodes:
         text = instruction_for(each, dataset.block.instruction)
         sides.setdefault(text, set()).update({"left", "right"} & set((each.scenario or "").split("_")))
     for text in sorted(text for text, known in sides.items() if len(known) > 1):
-        yield f"episodes that pass left and episodes that pass right have one instruction, {text!r}"
+        what = "episodes that pass left and episodes that pass right have one instruction"
+        yield f"{what}, {text!r}: a policy cannot be told a side by it"
 
 
 def _gradients(found, module, step, sample, batch):
@@ -128,12 +119,12 @@ def _gradients(found, module, step, sample, batch):
     arm = _arm(tap["said"])
     weights = torch.linspace(0.5, 1.5, arm.numel(), device=arm.device).view_as(arm)  # no two cancel each other out
     goal = SCALE * (arm.float() * weights).sum()
-    reached = dict(zip(leaves, torch.autograd.grad(goal, list(leaves.values()), allow_unused=True), strict=True))
+    reached = dict(zip(leaves, torch.autograd.grad(goal, list(leaves.values()), materialize_grads=True), strict=True))
     module.eval()
-    if any(each is not None and not each.isfinite().all() for each in reached.values()):
+    if not all(each.isfinite().all() for each in reached.values()):
         found.unchecked.append("its gradients are not finite at this precision")
         return True
-    if "read" in reached and not _tokens_with(reached["read"], tap["read"]).any():
+    if "read" in reached and not reached["read"].any():
         found.unchecked.append("the act_head's output does not depend on its input yet, a layer of it is 0")
         return False
     _judge_image(found, model, tap, reached)
@@ -145,14 +136,12 @@ def _judge_image(found, model, tap, reached):
     if "image" not in tap:
         found.unchecked.append("the picture's gradient: this backbone does not encode pictures by encode_images")
         return
-    has = _tokens_with(reached["image"], tap["image"])  # (n,)
+    has = _tokens_with(reached["image"])  # (n,)
     found.tokens["image"] = int(has.sum())
     if not has.all():
-        missing = _ranges((~has).nonzero().flatten().tolist())
-        found.faults.append(
-            f"{int((~has).sum())} of {len(has)} image tokens have no gradient from the action (numbers {missing}): on "
-            "their way into the language model they are masked, overwritten or detached"
-        )
+        from robovlms_mobile.training.watch.unheard import of_the_picture
+
+        found.faults.append(of_the_picture((~has).nonzero().flatten().tolist(), len(has)))
     if any(each.requires_grad for each in model.vision_tower.parameters()) and not tap["trains"]:
         found.faults.append("the vision tower is to be trained and gets no gradient: its features are detached")
 
@@ -161,19 +150,17 @@ def _judge_text(found, model, tap, reached, batch):
     if "text" not in tap:
         found.unchecked.append("the instruction's gradient: this backbone does not embed words by word_embedding")
         return
-    has = _tokens_with(reached["text"], tap["text"])  # (L,)
-    judged = batch["text_mask"][0].bool().to(has.device)
+    has = _tokens_with(reached["text"])  # (L,)
+    judged = batch["text_mask"][0].bool().cpu()
     if model.tokenizer.eos_token is not None:
         judged = judged & (judged.cumsum(0) < judged.sum())  # the action token stands before the last one
     found.tokens["instruction"] = int((has & judged).sum())
     missing = (judged & ~has).nonzero().flatten().tolist()
     if missing:
-        words = model.tokenizer.convert_ids_to_tokens(batch["text"][0][missing[:SHOWN]].tolist())
-        found.faults.append(
-            f"{len(missing)} of {int(judged.sum())} tokens of the instruction have no gradient from the action "
-            f"({' '.join(map(str, words))}{' …' if len(missing) > SHOWN else ''}): on their way through the language "
-            "model they are masked, overwritten or detached"
-        )
+        from robovlms_mobile.training.watch.unheard import of_the_instruction
+
+        words = map(str, model.tokenizer.convert_ids_to_tokens(batch["text"][0][missing].tolist()))
+        found.faults.append(of_the_instruction(list(words), int(judged.sum())))
 
 
 def _changes(found, module, step, sample, dataset):
@@ -188,9 +175,8 @@ def _changes(found, module, step, sample, dataset):
     noise = (said(sample) - before).abs().max()  # of a GPU that adds up in another order each time
     text = sample["raw_text"]
     other = {**sample, "raw_text": another_text(text)}
-    same = torch.equal(dataset.collater([sample])["text"], dataset.collater([other])["text"])
     asked = f"{text!r} and {other['raw_text']!r}"
-    if same:
+    if torch.equal(dataset.collater([sample])["text"], dataset.collater([other])["text"]):
         found.faults.append(f"the instruction never gets to the model: {asked} become the same tokens")
     elif (said(other) - before).abs().max() <= noise:
         found.faults.append(f"the instruction does not change the action: {asked} give the same")
@@ -226,36 +212,21 @@ def _taps(model: Any, length: int) -> Iterator[dict]:
         tap["trains"], tap["image"] = features.requires_grad, features.detach().requires_grad_()
         return tap["image"].clone()
 
-    hooks = [model.word_embedding.register_forward_hook(words), model.act_head.register_forward_hook(head)]
-    if encode is not None:
-        model.encode_images = pictures
-    try:
-        yield tap
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.__dict__.pop("encode_images", None)
-        if own is not None:
-            model.encode_images = own
+    with model.word_embedding.register_forward_hook(words), model.act_head.register_forward_hook(head):
+        if encode is not None:
+            model.encode_images = pictures
+        try:
+            yield tap
+        finally:
+            model.__dict__.pop("encode_images", None)
+            if own is not None:
+                model.encode_images = own
 
 
 def _arm(said):
     return said[0] if isinstance(said, tuple | list) else said
 
 
-def _tokens_with(gradient, tensor):
-    """Return which tokens have a gradient in any frame, (n,) bool; gradient and tensor: (…, n, D)."""
-    if gradient is None:
-        return torch.zeros(tensor.shape[-2], dtype=torch.bool)
+def _tokens_with(gradient):
+    """Return which tokens have a gradient in any frame: (…, n, D) → (n,) bool."""
     return (gradient != 0).any(-1).reshape(-1, gradient.shape[-2]).any(0).cpu()
-
-
-def _ranges(numbers):
-    """[3, 4, 5, 9] → "3-5, 9"."""
-    found = []
-    for number in numbers:
-        if found and found[-1][1] == number - 1:
-            found[-1][1] = number
-        else:
-            found.append([number, number])
-    return ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in found)

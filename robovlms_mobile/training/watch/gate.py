@@ -6,6 +6,7 @@ from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.errors import ConfigError, ModelError
 from robovlms_mobile.options import AUDIT, audit_option
+from robovlms_mobile.training.loaders import own_dataset
 
 FIX = (
     "Such a model trains to a low loss and is deaf or blind on the robot. Take robovlms_mobile's backbones on an "
@@ -27,31 +28,27 @@ class AuditGate(Callback):
             raise ConfigError(f"mobile.audit is {option!r}, expected one of {list(AUDIT)}.")
         if option == "off" or trainer.global_step or pl_module.configs.get("resume"):
             return
-        found = _audited(trainer, pl_module) if trainer.is_global_zero else None
-        faults, unchecked, doubts = trainer.strategy.broadcast(found)
-        if unchecked and trainer.is_global_zero:
-            warnings.warn(f"audit: not checked before this run: {'; '.join(unchecked)}.", stacklevel=1)
-        if doubts and trainer.is_global_zero:
-            warnings.warn(f"audit: {'; '.join(doubts)}: a policy cannot be told a side by it.", stacklevel=1)
-        if faults and option == "stop":
-            raise ModelError("\n".join(f"{each}." for each in faults), FIX)
-        if faults and trainer.is_global_zero:
-            warnings.warn(f"audit: {'; '.join(faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
+        found = trainer.strategy.broadcast(_audited(trainer, pl_module) if trainer.is_global_zero else None)
+        for about, what in (("not checked before this run: ", found.unchecked), ("", found.doubts)):
+            if what and trainer.is_global_zero:
+                warnings.warn(f"audit: {about}{'; '.join(what)}.", stacklevel=1)
+        if found.faults and option == "stop":
+            raise ModelError("\n".join(f"{each}." for each in found.faults), FIX)
+        if found.faults and trainer.is_global_zero:
+            warnings.warn(f"audit: {'; '.join(found.faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
 
 
 def _audited(trainer, pl_module):
-    """Return (faults, what was not checked, doubts)."""
-    from robovlms_mobile.training.watch.audit import audit
+    from robovlms_mobile.training.watch.audit import Audit, audit
 
-    loaders = trainer.train_dataloader
-    dataset = getattr(loaders[0] if isinstance(loaders, list | tuple) else loaders, "dataset", None)
-    if not hasattr(dataset, "samples") or getattr(pl_module.model, "act_head", None) is None:
-        return [], ["it takes a MobileVLAH5Dataset and an act_head"], []
+    dataset = own_dataset(trainer.train_dataloader)
+    if dataset is None or getattr(pl_module.model, "act_head", None) is None:
+        return Audit(unchecked=["it takes a MobileVLAH5Dataset and an act_head"])
     strategy = trainer.strategy
     try:
         found = audit(pl_module, dataset, strategy.batch_to_device, strategy.precision_plugin.train_step_context)
     except Exception as error:  # another backbone's code, on a path it never took: no reason to refuse the run
-        return [], [f"the audit itself failed ({type(error).__name__}: {error}); please report it"], []
+        return Audit(unchecked=[f"the audit itself failed ({type(error).__name__}: {error}); please report it"])
     if found.reached:
         print(f"robovlms-mobile: audit: {found.reached}", flush=True)
-    return found.faults, found.unchecked, found.doubts
+    return found

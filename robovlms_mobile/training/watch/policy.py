@@ -7,6 +7,7 @@ from lightning.pytorch.callbacks import Callback
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.scoring.baselines import Baselines
 from robovlms_mobile.scoring.scored import plane, usual_speed
+from robovlms_mobile.training.loaders import own_dataset
 from robovlms_mobile.training.watch import measures
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
 from robovlms_mobile.training.watch.predictions import Predictions
@@ -40,7 +41,7 @@ class PolicyFigures(Callback):
         if reason:
             self._tell(trainer, "none", reason)
             return
-        self._predictions = Predictions(_dataset(trainer.val_dataloaders))
+        self._predictions = Predictions(own_dataset(trainer.val_dataloaders))
         self._hook = pl_module.model.act_head.register_forward_hook(self._take)
 
     def _take(self, module, inputs, output):
@@ -77,7 +78,7 @@ class PolicyFigures(Callback):
         self.baselines = state_dict["baselines"]
 
     def _measure(self, trainer, pl_module, dataset, episodes):
-        training, dims = _dataset(trainer.train_dataloader), dataset.space.real_dims
+        training, dims = own_dataset(trainer.train_dataloader), dataset.space.real_dims
         actions = [training.space.targets(each.actions, training.block.shift_first) for each in training.episodes]
         speed = usual_speed([plane(each, dims) for each in actions])
         if not self.baselines:
@@ -108,19 +109,13 @@ class PolicyFigures(Callback):
         self._predictions = self._hook = self._output = None
 
 
-def _dataset(loaders):
-    """Return the MobileVLAH5Dataset of a loader, or of the only one in a list; None for anything else."""
-    loaders = loaders if isinstance(loaders, list | tuple) else [loaders]
-    dataset = getattr(loaders[0], "dataset", None) if len(loaders) == 1 else None
-    return dataset if hasattr(dataset, "space") and hasattr(dataset, "samples") else None
-
-
 def _not_measured(trainer, pl_module):
     """Return why a validation has no figures, None where it has."""
-    head = getattr(pl_module.model, "act_head", None)
-    space = (pl_module.configs.get("act_head") or {}).get("action_space", "continuous")
-    if head is None or space not in SPACES:
-        return f"act_head.action_space is {space!r}" if head is not None else "there is no act_head"
-    if None in (_dataset(trainer.train_dataloader), _dataset(trainer.val_dataloaders)):
+    if getattr(pl_module.model, "act_head", None) is None:
+        return "there is no act_head"
+    space = pl_module.configs["act_head"].get("action_space", "continuous")
+    if space not in SPACES:
+        return f"act_head.action_space is {space!r}"
+    if None in (own_dataset(trainer.train_dataloader), own_dataset(trainer.val_dataloaders)):
         return "they are of MobileVLAH5Dataset, one block to train on and one to validate on"
     return None

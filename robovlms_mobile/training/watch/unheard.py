@@ -1,0 +1,34 @@
+"""What to say of tokens that the action has no gradient from. Loaded where there are any."""
+
+from collections.abc import Sequence
+
+SHOWN = 6  # tokens named
+WHY = "they are masked, overwritten or detached"
+
+
+def of_the_picture(missing: Sequence[int], of: int) -> str:
+    """Return the sentence for tokens of the picture: their numbers among all `of` of them."""
+    return (
+        f"{len(missing)} of {of} image tokens have no gradient from the action (numbers {ranges(missing)}): on their "
+        f"way into the language model {WHY}"
+    )
+
+
+def of_the_instruction(words: Sequence[str], of: int) -> str:
+    """Return the sentence for tokens of the instruction, as the tokenizer writes them."""
+    shown = " ".join(words[:SHOWN]) + (" …" if len(words) > SHOWN else "")
+    return (
+        f"{len(words)} of {of} tokens of the instruction have no gradient from the action ({shown}): on their way "
+        f"through the language model {WHY}"
+    )
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Return ascending numbers in words: [3, 4, 5, 9] → "3-5, 9"."""
+    found = []
+    for number in numbers:
+        if found and found[-1][1] == number - 1:
+            found[-1][1] = number
+        else:
+            found.append([number, number])
+    return ", ".join(f"{first}-{last}" if first < last else str(first) for first, last in found)
