@@ -32,12 +32,25 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.slow)
 
 
+@pytest.fixture(scope="session")
+def once():
+    """`once(key, make)` → what `make()` returned the first time; a fixture with parameters is made anew in each file."""
+    made = {}
+
+    def once(key, make):
+        if key not in made:
+            made[key] = make()
+        return made[key]
+
+    return once
+
+
 @pytest.fixture(params=["standin", "real"], scope="session")
-def upstream_root(request, tmp_path_factory):
+def upstream_root(request, once, tmp_path_factory):
     """The checkout under test, first the double, then the real one as committed, patched or not where it stands."""
     if request.param == "standin":
         return STANDIN
-    return clone_of_real(tmp_path_factory)
+    return once("real checkout", lambda: clone_of_real(tmp_path_factory))
 
 
 @pytest.fixture
@@ -143,8 +156,12 @@ def run_python_fixture():
 
 
 @pytest.fixture(scope="session")
-def patched_run(upstream_root, write_config, tmp_path_factory):
+def patched_run(upstream_root, once, write_config, tmp_path_factory):
     """One run of a patched checkout's main.py on a folder in use: done, facts (see support/patched.py), folder."""
+    return once(("patched run", upstream_root), lambda: _patched_run(upstream_root, write_config, tmp_path_factory))
+
+
+def _patched_run(upstream_root, write_config, tmp_path_factory):
     folder = tmp_path_factory.mktemp("patched")
     checkout = copy_of(upstream_root, folder / "RoboVLMs")
     shipped = {"windows": "padded"}  # as in the lab's config; a few batches of them

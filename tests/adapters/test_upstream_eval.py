@@ -56,6 +56,7 @@ def config(tiny_vlm, episodes, tmp_path):
     return path
 
 
+@pytest.mark.slow
 def test_upstreams_evaluation_predicts_what_the_adapter_folder_predicts(checkout, config, run_python, tmp_path):
     done = run_python(["-m", "robovlms_mobile", "train", "--root", checkout, config], cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -18,6 +18,7 @@ from robovlms_mobile.evaluation.comparison import labels
 from robovlms_mobile.evaluation.requirement import parse, unmet
 from robovlms_mobile.evaluation.selection import select
 
+pytestmark = pytest.mark.heavy
 SPACE = ActionSpace(("linear_x", "linear_y"), -1.15, 1.15)
 
 
@@ -82,7 +83,6 @@ def test_an_unmet_requirement_is_exit_1_with_a_sentence_and_the_files_are_there(
     assert len(said) == 1 and "--require mae<0: not met, mae is 0." in said[0]
 
 
-@pytest.mark.heavy
 def test_several_adapter_folders_are_compared_and_their_training_side_is_marked(trained, run_python, tmp_path):
     command = ["-m", "robovlms_mobile", "eval", trained.run / "best", trained.run / "last", "--root", trained.root]
     done = run_python([*command, "--split", "all", "--out", tmp_path, "--require", "mae>0"], cwd=trained.home)

@@ -260,6 +260,7 @@ def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, 
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
     assert done.returncode != 0
     assert "--precision 32" in done.stderr
+    assert not list(tmp_path.glob("runs/checkpoints/*/*/*/*"))
 
 
 def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, run_python, write_config, tmp_path):
