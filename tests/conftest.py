@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def once():
-    """`once(key, make)` → what `make()` returned the first time; a fixture with parameters is made anew in each file."""
+    """`once(key, make)` → what `make()` returned first: a fixture with parameters is made anew in each file."""
     made = {}
 
     def once(key, make):
