@@ -1,0 +1,41 @@
+"""Ask in a thread of its own: whoever waits for an answer never waits for the policy."""
+
+import threading
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+from robovlms_mobile.ros.exchange import Answer, Job, Kind
+
+
+class Asking:
+    """One question at a time.
+
+    Args:
+        ask: answers a job; may take for ever, and may raise.
+    """
+
+    def __init__(self, ask: Callable[[Job], Answer]):
+        self._ask = ask
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._answers: SimpleQueue[Answer] = SimpleQueue()
+        threading.Thread(target=self._serve, name="asking", daemon=True).start()
+
+    def start(self, job: Job) -> None:
+        """Begin to ask; returns at once."""
+        self._jobs.put(job)
+
+    def answer(self) -> Answer | None:
+        """Return the answer that has come, None while there is none."""
+        try:
+            return self._answers.get_nowait()
+        except Empty:
+            return None
+
+    def _serve(self):
+        while True:
+            job = self._jobs.get()
+            try:
+                answer = self._ask(job)
+            except Exception as error:
+                answer = Answer(Kind.FAILED, text=f"{type(error).__name__}: {error}")
+            self._answers.put(answer)
