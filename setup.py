@@ -28,6 +28,7 @@ CORE = [
 PLOTS = ["matplotlib>=3.8", "jinja2>=3.1"]
 FAST = ["isal"]  # inflates twice as fast as zlib when frames are decoded
 GYM = ["gymnasium>=1.0"]  # robovlms_mobile/Room-v0
+SERVE = ["websockets>=13", "msgpack>=1"]  # robovlms-mobile serve
 TEST = ["pytest>=8", "pytest-xdist", "ruff", "mypy"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
 UPSTREAM = [
@@ -66,7 +67,14 @@ setup(
         "robovlms_mobile.simulation": ["seeing/*"],
     },
     install_requires=CORE,
-    extras_require={"plots": PLOTS, "fast": FAST, "gym": GYM, "test": TEST + PLOTS + FAST + GYM, "upstream": UPSTREAM},
+    extras_require={
+        "plots": PLOTS,
+        "fast": FAST,
+        "gym": GYM,
+        "serve": SERVE,
+        "test": TEST + PLOTS + FAST + GYM + SERVE,
+        "upstream": UPSTREAM,
+    },
     entry_points={
         "console_scripts": ["robovlms-mobile = robovlms_mobile.cli:main"],
         "lightning.pytorch.callbacks_factory": ["robovlms-mobile = robovlms_mobile.plugin:callbacks_factory"],

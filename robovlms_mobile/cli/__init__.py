@@ -24,6 +24,7 @@ VERBS = {
     "eval": "eval",
     "drive": "drive",
     "plot": "plot",
+    "serve": "serve",
     "synth": "synth",
     "tiny-vlm": "tiny_vlm",
 }
