@@ -7,16 +7,14 @@ from pathlib import Path
 import h5py
 import pytest
 from support.checkouts import STANDIN
-from support.configs import merge
 from support.processes import run_python
 from support.runs import TRAIN
 
-from robovlms_mobile.config.load import load_config
 from robovlms_mobile.data.augment.mirror import mirror_instruction
-from robovlms_mobile.data.episodes import read_episode
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.instructions import instruction_for
 
-CONFIG = Path(__file__).parents[2] / "configs" / "mobile_vla_demo.json"
+CONFIGS = Path(__file__).parents[2] / "configs"
 pytestmark = pytest.mark.slow
 
 
@@ -30,7 +28,8 @@ def driver(tmp_path_factory):
     ):
         assert run_python(["-m", "robovlms_mobile", *verb.split()], cwd=home).returncode == 0
     config = home / "config.json"
-    config.write_text(json.dumps(merge(load_config(CONFIG), {"seed": 7})))
+    (home / "configs").symlink_to(CONFIGS)
+    config.write_text(json.dumps({"parent": "configs/mobile_vla_demo.json", "seed": 7}))
     done = run_python([*TRAIN, STANDIN, config], cwd=home, timeout=1200)
     assert done.returncode == 0, done.stderr[-3000:]
     return home
