@@ -39,3 +39,7 @@ class ModelError(MobileError):
 
 class CheckpointError(MobileError):
     """Adapters or a training state cannot be saved, loaded or resumed."""
+
+
+class PolicyError(MobileError):
+    """A policy cannot act: what it is shown or told is unfit, or what it answers is no number."""

@@ -2,8 +2,14 @@
 
 from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.block import Block, action_space
+from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.options import mobile_blocks, real_dims
 
+MODEL_KEYS = (  # what building the model reads of a config, apart from the base model's place
+    *("model", "robovlm_name", "vlm", "tokenizer", "train_setup", "act_head", "fwd_head", "use_hand_rgb"),
+    *("use_vision_resampler", "vision_resampler", "use_clip_norm", "window_size", "fwd_pred_next_n", "image_size"),
+    *("norm_action", "norm_min", "norm_max"),
+)
 UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
 
 
@@ -38,4 +44,7 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
         "act_head": configs["act_head"],
         "base_model": configs["vlm"]["pretrained_model_name_or_path"],
         "base_fingerprint": base_fingerprint,
+        "model": {key: configs[key] for key in MODEL_KEYS if key in configs}
+        | {"mobile": {"lora": (configs.get("mobile") or {}).get("lora", {})}}
+        | {"train_dataset": {"type": MOBILE_DATASET, "real_dims": list(dims)}},
     }

@@ -4,9 +4,7 @@ import inspect
 import json
 import platform
 import sys
-from contextlib import suppress
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from lightning.pytorch import LightningModule, Trainer
@@ -18,6 +16,7 @@ from robovlms_mobile.training.parameters import count_parameters
 from robovlms_mobile.training.resume.folders import RECORD
 from robovlms_mobile.training.resume.lock import release
 from robovlms_mobile.training.saving import as_text, unless_refused
+from robovlms_mobile.versions import versions_of
 
 PACKAGES = ("robovlms-mobile", "torch", "lightning", "transformers", "peft", "h5py", "numpy", "safetensors")
 UPSTREAM = "robovlms.train.base_trainer"
@@ -83,7 +82,7 @@ def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
     return {
         "experiment": configs.get("exp_name"),
         "config": json.loads(json.dumps(configs, default=str)),
-        "versions": _versions(),
+        "versions": versions_of(PACKAGES),
         "machine": {
             "system": platform.platform(),
             "python": platform.python_version(),
@@ -94,14 +93,6 @@ def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
         "git": _repository(Path.cwd(), around=True),
         "parameters": count_parameters(pl_module.model),
     }
-
-
-def _versions():
-    found: dict[str, str | None] = dict.fromkeys(PACKAGES)
-    for package in PACKAGES:
-        with suppress(PackageNotFoundError):
-            found[package] = version(package)
-    return found
 
 
 def _repository(folder, around=False):

@@ -69,10 +69,10 @@ def trained_on(module, data, number):
 def probe(root, folder, data_dir, name, shifted):
     from robovlms_mobile.evaluation.offline import Shown, ask
     from robovlms_mobile.evaluation.run_data import block_of
-    from robovlms_mobile.evaluation.trained import FrameByFrame
+    from robovlms_mobile.policy.stepping import FrameByFrame
 
     module, config = build(folder, data_dir, name, shifted)
-    policy, data = FrameByFrame(module, config), dataset(module, config)
+    policy, data = FrameByFrame(module.model, config), dataset(module, config)
     starts = {(episode.name, start): number for number, (episode, start) in enumerate(data.samples)}
     shown = [
         Shown(
