@@ -1,9 +1,18 @@
-"""What stands in for a class whose entry point does not load, until a config asks for it."""
+"""Entry points that do not load, and what stands in for them; those that replace what something else put there."""
 
 import warnings
 from importlib.metadata import EntryPoint
 
 from robovlms_mobile.errors import RegistrationError
+
+
+def warn_of_replacing(name: str, old: type, entry: EntryPoint, package: str) -> None:
+    """Say that an entry point now has the name of another class."""
+    warnings.warn(
+        f"{name} is now {entry.value} (package {package}); it was {old.__module__}.{old.__qualname__}. "
+        f"Uninstall {package} to get the old one back.",
+        stacklevel=5,
+    )
 
 
 def stand_in(entry: EntryPoint, package: str, error: Exception) -> type:

@@ -122,12 +122,6 @@ def _put(temporary, path):
     if not path.exists():
         os.replace(temporary, path)
     elif not exchange(temporary, path):
-        aside = path.with_name(f".{path.name}{ASIDE}")
-        shutil.rmtree(aside, ignore_errors=True)
-        os.replace(path, aside)
-        try:
-            os.replace(temporary, path)
-        except OSError:
-            os.replace(aside, path)
-            raise
-        shutil.rmtree(aside, ignore_errors=True)
+        from robovlms_mobile.leftovers import put_over
+
+        put_over(temporary, path)

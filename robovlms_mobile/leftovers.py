@@ -1,4 +1,4 @@
-"""What processes that were killed while they wrote or removed leave beside the place of a file or a folder."""
+"""Folders put out of the way for a moment, and what processes that were killed meanwhile leave beside their place."""
 
 import os
 import shutil
@@ -20,6 +20,19 @@ def recover(folder: str | Path) -> None:
             os.replace(aside, place)
     for part in Path(folder).glob(f".*{PART}"):
         shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+def put_over(temporary: Path, path: Path) -> None:
+    """Give a folder the place of another, which is out of the way for a moment; see `files.replace_folder`."""
+    aside = path.with_name(f".{path.name}{ASIDE}")
+    shutil.rmtree(aside, ignore_errors=True)
+    os.replace(path, aside)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        os.replace(aside, path)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)
 
 
 def remove_folder(path: str | Path) -> None:

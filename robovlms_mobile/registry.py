@@ -4,7 +4,6 @@ A group is named after the module it fills. The plugin's own classes come in thi
 """
 
 import sys
-import warnings
 from importlib.metadata import entry_points
 from types import ModuleType
 
@@ -33,11 +32,9 @@ def _set(module, entry, new):
     if getattr(new, "broken", False) and old is not None:
         return  # the stock class still works: keep it
     if old is not None and old is not new and not (isinstance(new, type) and issubclass(new, old)):
-        warnings.warn(
-            f"{module.__name__}.{entry.name} is now {entry.value} (package {_package(entry)}); "
-            f"it was {old.__module__}.{old.__qualname__}. Uninstall {_package(entry)} to get the old one back.",
-            stacklevel=4,
-        )
+        from robovlms_mobile.broken_entries import warn_of_replacing
+
+        warn_of_replacing(f"{module.__name__}.{entry.name}", old, entry, _package(entry))
     setattr(module, entry.name, new)
 
 

@@ -2,10 +2,9 @@
 
 import hashlib
 import random
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch import Generator
+import numpy as np
+import torch
 
 
 def seed_of(*place: object) -> int:
@@ -14,18 +13,13 @@ def seed_of(*place: object) -> int:
     return int.from_bytes(digest, "little") >> 1
 
 
-def generator_of(*place: object) -> "Generator":
+def generator_of(*place: object) -> torch.Generator:
     """Return a torch.Generator seeded with `seed_of(*place)`."""
-    import torch
-
     return torch.Generator().manual_seed(seed_of(*place))
 
 
 def seed_everything(*place: object) -> None:
     """Seed Python's, numpy's and torch's global generators, those of all GPUs too, with `seed_of(*place)`."""
-    import numpy as np
-    import torch
-
     seed = seed_of(*place)
     random.seed(seed)
     np.random.seed(seed % 2**32)

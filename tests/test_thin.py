@@ -15,7 +15,7 @@ TOOLS = (
     *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "policy", "report", "ros", "serving"),
     "simulation",
 )
-MOST = 3165  # lines of our code in a run of main.py on decoded, divided episodes; 3000 is the aim: lower it each step
+MOST = 2960  # lines of our code in a run of main.py on decoded, divided episodes; never above 3000
 
 
 def table(lines):

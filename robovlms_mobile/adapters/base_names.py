@@ -44,6 +44,18 @@ def stored_names(folder: str | Path, stored: Collection[str], wanted: Iterable[s
     return names
 
 
+def all_stored_names(folder: str | Path, stored: Collection[str], wanted: Iterable[str]) -> dict[str, str]:
+    """Return `stored_names` of all that is wanted. Raises ModelError where some is missing; names it."""
+    wanted = set(wanted)
+    names = stored_names(folder, stored, wanted)
+    if missing := sorted(wanted - names.keys()):
+        raise ModelError(
+            f"{folder} lacks {len(missing)} of the {len(wanted)} weights asked for: {', '.join(missing)}.",
+            "It is another model than the adapters were made for; name the right folder with --base.",
+        )
+    return names
+
+
 def model_class(folder: str | Path) -> type:
     """Return transformers' class of a base model. Raises ModelError where there is none; no remote code is run."""
     import transformers

@@ -25,7 +25,7 @@ from robovlms_mobile.adapters.reading import (
 from robovlms_mobile.adapters.shards import SHARD_BYTES
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.files import replace_folder
-from robovlms_mobile.model.precision import STORED, coarsest, converted, stored_type
+from robovlms_mobile.model.precision import STORED, TORCH, on_disk
 
 CARD = "README.md"
 # Largest difference of the outputs, relative to the largest output, that rounding explains: ten times and more of what
@@ -161,7 +161,7 @@ def _write_adapters(folder, base, adapters, dtype):
         _write_tensors(folder / LORA, adapters.lora, dtype)
     _write_tensors(folder / POLICY, adapters.policy, dtype)
     _write_papers(folder, adapters, adapters.contract)
-    return dtype or coarsest(stored_type(tensor) for tensor in (adapters.lora or adapters.policy).values())
+    return dtype or _coarsest(_stored_type(tensor) for tensor in (adapters.lora or adapters.policy).values())
 
 
 def _write_merged(folder, base, adapters, dtype, shard_bytes):
@@ -172,7 +172,7 @@ def _write_merged(folder, base, adapters, dtype, shard_bytes):
     head = {name: tensor for name, tensor in adapters.policy.items() if not name.startswith(BACKBONE)}
     _write_tensors(folder / POLICY, head, dtype)
     _write_papers(folder, adapters, {**adapters.contract, "merged": True})
-    written = coarsest(each.dtype for each in merge.planned())
+    written = _coarsest(each.dtype for each in merge.planned())
     return _accepted(compare(base, folder, adapters), written), written
 
 
@@ -191,7 +191,7 @@ def _accepted(probe, dtype):
 
 def _write_tensors(path, tensors, dtype):
     if dtype:
-        tensors = {name: converted(name, tensor, STORED[dtype]) for name, tensor in tensors.items()}
+        tensors = {name: on_disk(name, tensor, STORED[dtype]) for name, tensor in tensors.items()}
     save_file(tensors, path, metadata={"format": "pt"})
 
 
@@ -204,3 +204,14 @@ def _write_papers(folder, adapters, contract):
 
 def _write_json(path, value):
     path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _coarsest(dtypes):
+    """Return the name of the coarsest precision among safetensors' types: fp32, fp16 or bf16."""
+    found = set(dtypes)
+    return next((name for name, stored in reversed(STORED.items()) if stored in found), "fp32")
+
+
+def _stored_type(tensor):
+    """Return safetensors' name for the precision of a floating-point tensor: F32, F16 or BF16."""
+    return next(stored for stored, dtype in TORCH.items() if dtype is tensor.dtype)

@@ -4,7 +4,6 @@ The string depends on names, shapes and sampled values alone: not on the path, t
 files, as long as the model was loaded in that precision or a higher one.
 """
 
-import json
 from collections.abc import Collection, Iterable
 from contextlib import ExitStack
 from hashlib import blake2b
@@ -51,15 +50,9 @@ def stored_fingerprint(folder: str | Path, names: Collection[str]) -> str:
     files = weight_files(folder)
     stored = {name: name for name in names if name in files}
     if len(stored) < len(set(names)):
-        from robovlms_mobile.adapters.base_names import stored_names
+        from robovlms_mobile.adapters.base_names import all_stored_names
 
-        stored = stored_names(folder, files, names)
-    missing = sorted(set(names) - stored.keys())
-    if missing:
-        raise ModelError(
-            f"{folder} lacks {len(missing)} of the {len(set(names))} weights asked for: {', '.join(missing)}. "
-            "It is another model than the adapters were made for; name the right folder with --base."
-        )
+        stored = all_stored_names(folder, files, names)
     with ExitStack() as stack:
         handles = {path: stack.enter_context(open_weights(path)) for path in {files[each] for each in stored.values()}}
         slices = {name: handles[files[each]].get_slice(each) for name, each in stored.items()}
@@ -73,36 +66,12 @@ def weight_files(folder: str | Path) -> dict[str, Path]:
         ModelError: no such folder, no safetensors in it, or a broken index.
     """
     folder = Path(folder)
-    if (folder / INDEX).is_file():
-        return _indexed(folder)
-    if (folder / SINGLE).is_file():
+    if (folder / SINGLE).is_file() and not (folder / INDEX).is_file():
         with open_weights(folder / SINGLE) as file:
             return dict.fromkeys(file.keys(), folder / SINGLE)
-    if any(folder.glob("pytorch_model*.bin*")):
-        raise ModelError(
-            f"{folder} holds its weights in pytorch_model.bin, a pickle that can run code, which is not read here.",
-            "Take the model's safetensors (hf download MODEL --local-dir DIR --include '*.safetensors'), or load it "
-            "once with transformers and save_pretrained(DIR).",
-        )
-    raise ModelError(
-        f"{folder} is no folder of a base model: expected {SINGLE} or {INDEX}.",
-        "Get one with: hf download MODEL --local-dir DIR",
-    )
+    from robovlms_mobile.adapters.other_weights import indexed
 
-
-def _indexed(folder):
-    try:
-        shards = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-        wrong = sorted({repr(file) for file in shards.values() if not _is_shard(folder, file)})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(f"{folder / INDEX} is damaged ({error!r}).", "Download the base model again.") from error
-    if wrong:
-        raise ModelError(f"{folder / INDEX} names files that are not in its folder: {', '.join(wrong)}.")
-    return {name: folder / file for name, file in shards.items()}
-
-
-def _is_shard(folder, file):
-    return Path(file).name == file and file.endswith(".safetensors") and (folder / file).is_file()
+    return indexed(folder)
 
 
 def open_weights(path: str | Path) -> Any:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.keys import FROM_ABOVE, TEXT_FUNCTIONS
 from robovlms_mobile.data.block import AUGMENT_KEYS, BLOCK_KEYS, RULES, Block
-from robovlms_mobile.data.names import MOBILE_DATASET, unknown_keys, wrong_values
+from robovlms_mobile.data.names import MOBILE_DATASET, wrong_values
+from robovlms_mobile.data.unknown import unknown_keys
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.options import blocks
 

@@ -9,7 +9,8 @@ from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
 from robovlms_mobile.config.refusals import refusals
-from robovlms_mobile.data.names import closest, wrong_values
+from robovlms_mobile.data.names import wrong_values
+from robovlms_mobile.data.unknown import closest
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.training.checkpoint_options import VALUES, CheckpointOptions
 

@@ -3,11 +3,10 @@
 import json
 from collections.abc import Iterator
 
-from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile
 
-BF16 = (8, 0)  # compute capability from which a card has bf16: Ampere, the Jetson Orin (8.7) too
+ROLES = ("train_dataset", "val_dataset")
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
 
@@ -38,22 +37,10 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         yield "trainer.accelerator", what, fix
     if is_mobile(config):
         yield from _trainer(trainer)
-        yield from _several(config)
+        if [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]:  # some are nested
+            from robovlms_mobile.config.nested import refused
 
-
-def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterator[tuple[str, str, str]]:
-    """Yield (level, what, fix) against a half precision on a card of a compute capability; None: there is no card.
-
-    bf16 has the range of fp32, so that gradients do not overflow as in FP16. Cards before Ampere only emulate it.
-    """
-    if capability is None:
-        return
-    if precision.startswith("bf16") and capability < BF16:
-        what = f'is "{precision}", which this card (compute capability {capability[0]}.{capability[1]}) does not have'
-        yield "error", what, 'set it to "16-mixed"'
-    elif precision == "16-mixed" and capability >= BF16:
-        what = f'is "{precision}", whose gradients may overflow, and this card has bf16'
-        yield "warn", what, 'set it to "bf16-mixed"'
+            yield from refused(config)
 
 
 def _workers(config):
@@ -75,19 +62,3 @@ def _trainer(trainer):
         what = f'is "{precision}", which turns the adapters themselves to half precision: small steps round to nothing'
         fix = f'set it to "{HALF[precision]}": the model computes in half precision, the adapters stay fp32'
         yield "trainer.precision", what, fix
-
-
-def _several(config):
-    """Several blocks in a role: upstream trains on the first of a list only, and logs no `val_loss` for one."""
-    why = {"train_dataset": "only its first would count", "val_dataset": "the best epoch is chosen by one val_loss"}
-    for name in why:
-        value = config.get(name)
-        inner = [block for where, block, _ in blocks({name: value}) if where != name]
-        ours = any(isinstance(block, dict) and block.get("type") == MOBILE_DATASET for block in inner)
-        if ours or (name == "val_dataset" and isinstance(value, list)):
-            what = f"is {'a list' if isinstance(value, list) else 'nested'}, expected one block: {why[name]}"
-            fix = (
-                "write one block, with several folders or days as patterns below one data_dir: "
-                '"data_dir": "datasets", "episode_pattern": ["day1/episode_*.h5", "day2/episode_*.h5"]'
-            )
-            yield name, what, fix

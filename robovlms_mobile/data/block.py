@@ -89,6 +89,10 @@ def _share(value):
     return _number(value) and 0 <= value <= 1
 
 
+def _part(value):
+    return isinstance(value, float) and 0 < value < 1
+
+
 def _dims(value):
     return _texts(value) and len(set(value)) == len(value) and set(value) <= set(ACTION_DIMS)
 
@@ -119,20 +123,14 @@ def _one_of(*choices):
 RULES: Rules = {
     "data_dir": (lambda value: _text(value) or isinstance(value, PathLike), "the folder of the episode files"),
     "episode_pattern": (lambda value: _text(value) or _texts(value), "a file name pattern or a list of them"),
-    "train_split": (
-        lambda value: isinstance(value, float) and 0 < value < 1,
-        "the share of episodes to train on, between 0 and 1",
-    ),
+    "train_split": (_part, "the share of episodes to train on, between 0 and 1"),
     "is_validation": (lambda value: value is None or isinstance(value, bool), "true or false"),
     "windows": _one_of("padded", "full"),
     "shift_first": (lambda value: isinstance(value, bool), "true or false"),
     "split": _one_of("stratified", "sorted"),
     "balance": _one_of(None, "direction"),
     "mirror": (_share, "a probability from 0 to 1"),
-    "color_jitter": (
-        _jitter,
-        "a strength from 0 to 1, or an object of brightness, contrast, saturation (to 1), hue (to 0.5)",
-    ),
+    "color_jitter": (_jitter, "from 0 to 1, or an object of brightness, contrast, saturation (to 1), hue (to 0.5)"),
     "random_crop": (_crop, "the smallest part of a side to keep, e.g. 0.9, or [smallest, largest], above 0 to 1"),
     "rgb_pad": (_pixels, "a whole number of pixels, 0 for none"),
     "color_order": _one_of("rgb", "bgr"),

@@ -139,12 +139,12 @@ class MobileVLAH5Dataset(Dataset):
 
     def _load(self, paths):
         """Return the good episodes of `paths`: those in the frame store without opening their files."""
-        if self.transform is None or not wants_store(self.transform.options):
-            from robovlms_mobile.data.hdf5.episode_file import read_episode
-
-            return load_episodes(paths, self.block.on_bad_episode, read_episode)
-        self.store = ready_store(self.block, paths, self.transform)
-        return load_episodes(paths, self.block.on_bad_episode, self.store.read)
+        if self.transform is not None and wants_store(self.transform.options):
+            self.store = ready_store(self.block, paths, self.transform)
+            read = self.store.read
+        else:
+            from robovlms_mobile.data.hdf5.episode_file import read_episode as read
+        return load_episodes(paths, self.block.on_bad_episode, read)
 
     def _index(self):
         shift = int(self.block.shift_first)

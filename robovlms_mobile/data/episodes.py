@@ -1,6 +1,5 @@
 """The episodes of a folder: find their files, and read what is cheap in them. No pixels, no torch."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,9 +79,8 @@ def load_episodes(paths: list[Path], on_bad: str, read: Callable[[Path], Episode
             good.append(read(path))
         except DataError as error:
             bad.append(str(error))
-    listing = f"{len(bad)} of {len(paths)} episode files cannot be used:\n  " + "\n  ".join(bad)
-    if bad and (on_bad == "stop" or not good):
-        raise DataError(f'{listing}\nRepair or move them, or set "on_bad_episode": "skip" in the dataset block.')
     if bad:
-        warnings.warn(f"{listing}\nThey are left out (on_bad_episode is skip).", stacklevel=2)
+        from robovlms_mobile.data.odd_folders import refuse_files
+
+        refuse_files(bad, len(paths), all_count=on_bad == "stop" or not good)
     return good

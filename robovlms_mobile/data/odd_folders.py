@@ -1,6 +1,7 @@
-"""Why a folder has no episodes to train on: none at all, another pattern, or several files of one name."""
+"""Why a folder has no episodes to train on: none, another pattern, several files of one name, or broken ones."""
 
 import difflib
+import warnings
 from collections.abc import Collection
 from pathlib import Path
 
@@ -31,6 +32,19 @@ def refuse(folder: Path, patterns: list[str], paths: Collection[Path]) -> None:
         there, fix = _what_is_there(folder, patterns)
         raise DataError(f"No file in {folder} matches {' or '.join(map(repr, patterns))}. {there}", fix)
     _refuse_namesakes(folder, paths)
+
+
+def refuse_files(bad: list[str], of: int, all_count: bool) -> None:
+    """Raise DataError for files that cannot be used, or warn of them where the others will do.
+
+    Args:
+        bad: what is wrong with each, a sentence that names it.
+        of: how many files there are.
+    """
+    listing = f"{len(bad)} of {of} episode files cannot be used:\n  " + "\n  ".join(bad)
+    if all_count:
+        raise DataError(f'{listing}\nRepair or move them, or set "on_bad_episode": "skip" in the dataset block.')
+    warnings.warn(f"{listing}\nThey are left out (on_bad_episode is skip).", stacklevel=3)
 
 
 def _what_is_there(folder, patterns):

@@ -40,8 +40,5 @@ def make_window(start: int, length: int, window_size: int, chunk_size: int, shif
     frames = start + np.arange(window_size)  # (W,)
     actions = start + shift + np.arange(window_size + chunk_size - 1)  # (W + N - 1,)
     chunks = np.lib.stride_tricks.sliding_window_view(actions < length, chunk_size)  # (W, N)
-    return Window(
-        frames=np.minimum(frames, length - 1),
-        actions=np.minimum(actions, length - 1),
-        mask=chunks & (frames < length)[:, None],
-    )
+    real = chunks & (frames < length)[:, None]
+    return Window(np.minimum(frames, length - 1), np.minimum(actions, length - 1), real)

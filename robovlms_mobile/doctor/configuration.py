@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 
 from robovlms_mobile.config.access import section
+from robovlms_mobile.config.half import half_precision
 from robovlms_mobile.config.lint import lint
-from robovlms_mobile.config.refusals import half_precision
 from robovlms_mobile.doctor.machine import has_cuda
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding

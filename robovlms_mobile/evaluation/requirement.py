@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from robovlms_mobile.data.names import closest
+from robovlms_mobile.data.unknown import closest
 from robovlms_mobile.errors import MobileError
 from robovlms_mobile.evaluation.ablations import ABLATIONS
 from robovlms_mobile.scoring.baselines import NAMES

@@ -43,12 +43,13 @@ def hidden() -> Iterator[None]:
     global _hiding
     handlers = _lightnings_handlers()
     stock = warnings.formatwarning
+
+    def sentence(message, category, filename, *place, **line):
+        ours = filename.startswith(PACKAGE)
+        return f"robovlms-mobile: {message}\n" if ours else stock(message, category, filename, *place, **line)
+
     with quiet_libraries():
-        warnings.formatwarning = lambda message, category, filename, lineno, line=None: (
-            f"robovlms-mobile: {message}\n"
-            if filename.startswith(PACKAGE)
-            else stock(message, category, filename, lineno, line)
-        )
+        warnings.formatwarning = sentence
         for handler in handlers:
             handler.addFilter(_worth_logging)
         BUILTINS["print"], _hiding = upstream_print, True

@@ -76,20 +76,12 @@ def around_running_main(main: Path, arguments: Sequence[str]) -> None:
 
 
 def keep_site_packages() -> None:
-    """Call the model "kosmos2" in the config of a running main.py that calls it "kosmos".
-
-    For "kosmos" main.py copies an old modeling_kosmos2.py into the installed transformers, which breaks a modern one,
-    and reloads it. Nothing else of upstream tells the two names apart, but the prompt where the config names none.
-    """
+    """Keep a running main.py whose config calls the model "kosmos" from overwriting a file of transformers."""
     configs = getattr(sys.modules["__main__"], "configs", None)  # main.py's own, which it hands on as it is
-    if not isinstance(configs, dict) or configs.get("model") != "kosmos":
-        return
-    configs["model"] = "kosmos2"
-    tokenizer = configs["tokenizer"]
-    tokenizer["tokenizer_type"] = tokenizer.get("tokenizer_type") or "kosmos"
-    print(
-        'robovlms-mobile: "model" is "kosmos2" from here on: for "kosmos" upstream overwrites a file of transformers.'
-    )
+    if isinstance(configs, dict) and configs.get("model") == "kosmos":
+        from robovlms_mobile.launch.old_name import call_kosmos2
+
+        call_kosmos2(configs)
 
 
 def _free_port():

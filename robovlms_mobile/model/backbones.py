@@ -8,7 +8,6 @@ import robovlms.model.backbone as upstream
 import torch
 
 from robovlms_mobile.data.images import ImageTransform, normalise
-from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model.heads import RealDimsLoss
 from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
@@ -27,11 +26,9 @@ class MobileBackbone:
         try:
             super().__init__(configs, *args, **kwargs)
         except FileNotFoundError as error:
-            raise ModelError(
-                f"{error.filename} is missing.",
-                "Put the base model's folder at vlm.pretrained_model_name_or_path "
-                f"({configs['vlm'].get('pretrained_model_name_or_path')}), or correct that path in the config.",
-            ) from error
+            from robovlms_mobile.model.faults import missing
+
+            raise missing(error.filename, configs["vlm"].get("pretrained_model_name_or_path")) from error
 
     def _init_backbone(self):
         restore_vision2seq()
@@ -65,9 +62,8 @@ class MobileBackbone:
         )
         if attention_mask is None:
             return merged
-        order = alone_order(
-            attention_mask, insert_idx, merged[0].shape[1] - input_embeds.shape[1], from_end=not is_image
-        )
+        count = merged[0].shape[1] - input_embeds.shape[1]
+        order = alone_order(attention_mask, insert_idx, count, from_end=not is_image)
         rows = torch.arange(len(order), device=order.device).unsqueeze(1)
         return tuple(each if each is None else each[rows, order] for each in merged)
 
@@ -96,8 +92,9 @@ class MobileBackbone:
         kept = [self.vision_tower] if setup.get("train_vision") else []
         kept += [self.word_embedding] if setup.get("train_text_embedding") else []
         kept = {id(parameter) for module in kept for parameter in module.parameters()}
+        biases = setup["lora_bias"] != "none"
         for name, parameter in self.backbone.named_parameters():
-            if not is_lora(name) and not _is_trained_bias(name, setup) and id(parameter) not in kept:
+            if not (is_lora(name) or (biases and name.endswith("bias")) or id(parameter) in kept):
                 parameter.requires_grad_(False)
 
 
@@ -165,16 +162,9 @@ def _warn_of_company(batch_size, head):
     """Warn where tokens are read that `merge_multi_modal_input` cannot put in order."""
     unordered = [f"{key} {value!r}" for key, value in UNORDERED.items() if head.get(key) == value]
     if batch_size > 1 and unordered:
-        warnings.warn(
-            f"act_head.{' and '.join(unordered)}: the padding of batch_size {batch_size} reaches the head, so a sample "
-            "depends on how long the other instructions in its batch are. Set history_type to post and action_space "
-            "to continuous, or batch_size to 1.",
-            stacklevel=2,
-        )
+        from robovlms_mobile.model.faults import company
 
-
-def _is_trained_bias(name, setup):
-    return setup["lora_bias"] != "none" and name.endswith("bias")
+        warnings.warn(company(unordered, batch_size), stacklevel=2)
 
 
 def _check_tokenizer(config, remote_code):
@@ -187,8 +177,6 @@ def _check_tokenizer(config, remote_code):
     try:
         getattr(transformers, config["type"]).from_pretrained(path, trust_remote_code=remote_code)
     except Exception as error:  # transformers raises nearly anything for a broken folder
-        raise ModelError(
-            f"tokenizer.pretrained_model_name_or_path {path} does not load as {config['type']}: "
-            f"{type(error).__name__}: {error}.",
-            "Nothing was changed; put the base model's files back there.",
-        ) from error
+        from robovlms_mobile.model.faults import tokenizer
+
+        raise tokenizer(path, config["type"], error) from error

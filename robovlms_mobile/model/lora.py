@@ -9,28 +9,20 @@ import re
 import torch
 from torch import nn
 
-from robovlms_mobile.errors import ModelError
-from robovlms_mobile.model.precision import converted
+from robovlms_mobile.model.precision import on_disk
 
 ADAPTER = "default"
 PREFIX = "base_model.model."  # what PeftModel puts before every name
 ATTENTION = re.compile(r"attn|attention", re.IGNORECASE)
 
 
-def linear_names(model: nn.Module) -> list[str]:
-    """Return the names of all linear layers LoRA can wrap, without the output embedding (lm_head)."""
+def linears(model: nn.Module) -> dict[str, nn.Module]:
+    """Return all linear layers LoRA can wrap, by name, without the output embedding (lm_head)."""
     head = model.get_output_embeddings() if hasattr(model, "get_output_embeddings") else None
-    inside = {
-        id(child)
-        for parent in model.modules()
-        if isinstance(parent, nn.MultiheadAttention)
-        for child in parent.modules()
-    }
-    return [
-        name
-        for name, module in model.named_modules()
-        if _is_linear(module) and module is not head and id(module) not in inside and not name.endswith("lm_head")
-    ]
+    attention = [module for module in model.modules() if isinstance(module, nn.MultiheadAttention)]
+    others = {head, *(child for module in attention for child in module.modules())}
+    found = {name: module for name, module in model.named_modules() if _is_linear(module) and module not in others}
+    return {name: module for name, module in found.items() if not name.endswith("lm_head")}
 
 
 def _is_linear(module):
@@ -43,15 +35,10 @@ def text_layer_names(model: nn.Module, text_tower: nn.Module, vision_tower: nn.M
     A layer is an element of a ModuleList; a projection between the towers is in none. Some text towers hold the
     vision tower inside them: what belongs to that is left out.
     """
-    vision = {id(module) for module in vision_tower.modules()}
-    layers = {
-        id(module)
-        for stack in text_tower.modules()
-        if isinstance(stack, nn.ModuleList) and id(stack) not in vision
-        for module in stack.modules()
-    }
-    modules = dict(model.named_modules())
-    return [name for name in linear_names(model) if id(modules[name]) in layers and id(modules[name]) not in vision]
+    vision = set(vision_tower.modules())
+    stacks = [each for each in text_tower.modules() if isinstance(each, nn.ModuleList) and each not in vision]
+    layers = {module for stack in stacks for module in stack.modules()} - vision
+    return [name for name, module in linears(model).items() if module in layers]
 
 
 def target_pattern(model: nn.Module, text_tower: nn.Module, vision_tower: nn.Module, targets: str = "text") -> str:
@@ -64,27 +51,20 @@ def target_pattern(model: nn.Module, text_tower: nn.Module, vision_tower: nn.Mod
     Raises:
         ModelError: nothing matches; lists what there is.
     """
-    text = text_layer_names(model, text_tower, vision_tower)
-    known = {
-        "text": lambda: text,
-        "attention": lambda: [name for name in text if ATTENTION.search(name.rpartition(".")[0])],
-        "all": lambda: linear_names(model),
-    }
-    names = known[targets]() if targets in known else _matching(targets, linear_names(model))
-    if not names:
-        examples = sorted({_generalised(name) for name in linear_names(model)})[:12]
-        raise ModelError(
-            f"mobile.lora.targets {targets!r} matches no linear layer. Use text, attention, all, or a regex that fully "
-            f"matches names like: {', '.join(examples)}"
-        )
-    return "|".join(sorted({(_generalised if targets in known else re.escape)(name) for name in names}))
+    if targets in ("text", "attention"):
+        names = text_layer_names(model, text_tower, vision_tower)
+        found = {_generalised(name) for name in names if targets == "text" or ATTENTION.search(name.rpartition(".")[0])}
+    elif targets == "all":
+        found = set(map(_generalised, linears(model)))
+    else:
+        from robovlms_mobile.model.own_targets import matching
 
+        found = set(map(re.escape, matching(targets, linears(model))))
+    if not found:
+        from robovlms_mobile.model.own_targets import no_match
 
-def _matching(regex, names):
-    try:
-        return [name for name in names if re.fullmatch(regex, name)]
-    except re.error as error:
-        raise ModelError(f"mobile.lora.targets {regex!r} is not a regular expression: {error}") from error
+        raise no_match(targets, map(_generalised, linears(model)))
+    return "|".join(sorted(found))
 
 
 def _generalised(name):
@@ -121,28 +101,17 @@ def has_lora(model: nn.Module) -> bool:
     return ADAPTER in (getattr(model, "peft_config", None) or {})
 
 
-def adapter_tensors(model: nn.Module, dtype: str = "F32") -> dict[str, torch.Tensor]:
-    """Return the adapters as `PeftModel.from_pretrained` reads them: dict of name → CPU tensor, contiguous.
+def save_adapters(model: nn.Module, folder: str | os.PathLike, base_model: str, dtype: str = "F32") -> None:
+    """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`.
 
     Args:
+        base_model: path or hub name of the model these adapters belong to.
         dtype: safetensors' name of their precision, F32, F16 or BF16.
 
     Raises:
         CheckpointError: a value that the precision cannot hold.
     """
     from peft import get_peft_model_state_dict
-
-    state = get_peft_model_state_dict(model, adapter_name=ADAPTER)
-    return {PREFIX + name: converted(name, tensor.detach(), dtype).cpu().contiguous() for name, tensor in state.items()}
-
-
-def save_adapters(model: nn.Module, folder: str | os.PathLike, base_model: str, dtype: str = "F32") -> None:
-    """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`.
-
-    Args:
-        base_model: path or hub name of the model these adapters belong to.
-        dtype: as for `adapter_tensors`.
-    """
     from safetensors.torch import save_file
 
     config = model.peft_config[ADAPTER]
@@ -150,4 +119,6 @@ def save_adapters(model: nn.Module, folder: str | os.PathLike, base_model: str, 
     config.inference_mode = True
     config.save_pretrained(str(folder))
     config.inference_mode = False
-    save_file(adapter_tensors(model, dtype), f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})
+    state = get_peft_model_state_dict(model, adapter_name=ADAPTER)
+    tensors = {PREFIX + name: on_disk(name, tensor, dtype) for name, tensor in state.items()}
+    save_file(tensors, f"{folder}/adapter_model.safetensors", metadata={"format": "pt"})

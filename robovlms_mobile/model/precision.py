@@ -1,7 +1,6 @@
 """Precisions of written tensors: their names on the command line, in safetensors and in torch."""
 
 import math
-from collections.abc import Iterable
 
 import torch
 
@@ -30,12 +29,6 @@ def converted(name: str, tensor: torch.Tensor, dtype: str) -> torch.Tensor:
     return tensor.to(TORCH[dtype])
 
 
-def coarsest(dtypes: Iterable[str]) -> str:
-    """Return the name of the coarsest precision among safetensors' types: fp32, fp16 or bf16."""
-    found = set(dtypes)
-    return next((name for name, stored in reversed(STORED.items()) if stored in found), "fp32")
-
-
-def stored_type(tensor: torch.Tensor) -> str:
-    """Return safetensors' name for the precision of a floating-point tensor: F32, F16 or BF16."""
-    return next(stored for stored, dtype in TORCH.items() if dtype is tensor.dtype)
+def on_disk(name: str, tensor: torch.Tensor, dtype: str) -> torch.Tensor:
+    """Return `converted` as safetensors writes it: detached, on the CPU, contiguous."""
+    return converted(name, tensor.detach(), dtype).cpu().contiguous()

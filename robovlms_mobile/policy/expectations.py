@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from robovlms_mobile.data.names import closest
+from robovlms_mobile.data.unknown import closest
 from robovlms_mobile.errors import PolicyError
 
 ASPECT = 0.01  # how much wider or higher a picture may be, relative

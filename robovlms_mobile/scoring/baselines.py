@@ -4,13 +4,7 @@ from collections import Counter, defaultdict
 
 import numpy as np
 
-NAMES = (
-    "mean_action",
-    "majority_action",
-    "majority_by_frame",
-    "majority_by_frame_and_scenario",
-    "previous_action",
-)
+NAMES = ("mean_action", "majority_action", "majority_by_frame", "majority_by_frame_and_scenario", "previous_action")
 
 
 class Baselines:

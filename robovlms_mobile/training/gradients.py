@@ -29,7 +29,7 @@ class GradientGuard(Callback):
         if not self._waiting:
             return
         self._steps += 1
-        self._waiting = {name: p for name, p in self._waiting.items() if not _has_gradient(p)}
+        self._waiting = {name: p for name, p in self._waiting.items() if p.grad is None or not p.grad.any()}
         without = [name for name in self._waiting if not self._may_still_come(name, pl_module)]
         if self._steps >= STEPS and without:
             from robovlms_mobile.training.bad_gradients import none_yet
@@ -82,7 +82,3 @@ class FiniteGradients(Callback):
 
 def _is_b(name):
     return ".lora_B." in name or ".lora_embedding_B." in name
-
-
-def _has_gradient(parameter):
-    return parameter.grad is not None and bool(torch.count_nonzero(parameter.grad))

@@ -40,15 +40,8 @@ class EpochLosses(Callback):
         logged.pop("train_loss", None)  # the last batch's
         if not self._validated:  # Lightning keeps an earlier epoch's
             logged = {name: value for name, value in logged.items() if "val_" not in name}
-        self.history.append(
-            {
-                "epoch": trainer.current_epoch,
-                "step": trainer.global_step,
-                "train_loss": float(mean),
-                "val_loss": logged.pop("val_loss", None),
-                "logged": logged,
-            }
-        )
+        losses = {"train_loss": float(mean), "val_loss": logged.pop("val_loss", None)}
+        self.history.append({"epoch": trainer.current_epoch, "step": trainer.global_step, **losses, "logged": logged})
 
     def state_dict(self):
         return {"history": self.history, "total": float(self._total), "batches": self._batches}

@@ -31,11 +31,7 @@ def count_parameters(model: Module) -> dict[str, dict[str, int]]:
     Returns:
         dict: part → {"trainable": int, "frozen": int, "bytes": int of the trainable ones}, every tensor once.
     """
-    towers = [
-        ("vision tower", model.vision_tower),
-        ("text model", model.text_tower),
-        ("policy head", model.act_head),
-    ]
+    towers = [("vision tower", model.vision_tower), ("text model", model.text_tower), ("policy head", model.act_head)]
     owner = {id(p): part for part, module in reversed(towers) if module is not None for p in module.parameters()}
     counts = {}
     for name, parameter in model.named_parameters():

@@ -25,11 +25,9 @@ class Ranking:
         """Return the names of the folders that an epoch of this score belongs in: list[str], empty for NaN."""
         if math.isnan(score):
             return []
-        places = [BEST] if self._beats(monitor, score, self.score(BEST, monitor)) else []
-        kept = self._kept(monitor)
-        if self.options.keep > 1 and (
-            len(kept) < self.options.keep or self._beats(monitor, score, self.score(kept[-1], monitor))
-        ):
+        kept, keep = self._kept(monitor), self.options.keep
+        places = [BEST] if self._beats(score, BEST, monitor) else []
+        if keep > 1 and (len(kept) < keep or self._beats(score, kept[-1], monitor)):
             places.append(f"{BEST}-epoch-{epoch + 1:04d}")
         return places
 
@@ -48,7 +46,8 @@ class Ranking:
         metrics = read_metrics(self.folder / name)
         return metrics["score"] if metrics and metrics.get("monitor") == monitor else None
 
-    def _beats(self, monitor, score, other):
+    def _beats(self, score, name, monitor):
+        other = self.score(name, monitor)
         return other is None or (score < other if self.options.sense == "min" else score > other)
 
     def _kept(self, monitor):

@@ -79,16 +79,12 @@ class RunRecord(Callback):
 def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
     """Return how a run came about: config, versions, machine, checkout, git, parameters, a dict for JSON."""
     configs = pl_module.configs
+    device = {"device": str(trainer.strategy.root_device), "processes": trainer.world_size}
     return {
         "experiment": configs.get("exp_name"),
         "config": json.loads(json.dumps(configs, default=str)),
         "versions": versions_of(PACKAGES),
-        "machine": {
-            "system": platform.platform(),
-            "python": platform.python_version(),
-            "device": str(trainer.strategy.root_device),
-            "processes": trainer.world_size,
-        },
+        "machine": {"system": platform.platform(), "python": platform.python_version(), **device},
         "checkout": _repository(Path(inspect.getfile(sys.modules[UPSTREAM])).parents[2]),
         "git": _repository(Path.cwd(), around=True),
         "parameters": count_parameters(pl_module.model),

@@ -1,11 +1,8 @@
 """Look at the config once the model is there; when the run is ours, bring in the callbacks that look after it."""
 
-import warnings
-
 import lightning.pytorch as pl
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import is_mobile
 
 
@@ -16,7 +13,10 @@ class MobileRun(Callback):
         """Extend the trainer's callbacks; Lightning then calls their `setup` as well."""
         configs = getattr(pl_module, "configs", None)
         if stage == "fit" and isinstance(configs, dict) and is_mobile(configs):
-            _check_precision(trainer)
+            if not str(trainer.precision).startswith(("32", "64")):
+                from robovlms_mobile.config.half import check_device
+
+                check_device(str(trainer.precision), trainer.strategy.root_device.type)
             trainer.callbacks += _callbacks(configs)
 
 
@@ -39,21 +39,3 @@ def _callbacks(configs):
     saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
     watching = [ParameterTable(), losses, policy, AuditGate(), FiniteGradients(), GradientGuard(), continuity]
     return [EpochClock(configs["seed"]), *watching, saving, RunRecord(losses, policy), LossCurves(losses)]
-
-
-def _check_precision(trainer):
-    from torch import cuda
-
-    from robovlms_mobile.config.refusals import half_precision
-
-    precision = str(trainer.precision)
-    if trainer.strategy.root_device.type == "cpu" and not precision.startswith(("32", "64")):
-        raise ConfigError(
-            f"trainer.precision is {precision} and this run is on the CPU, which trains at 32 only.",
-            "Add the flag --precision 32, or run where torch.cuda.is_available().",
-        )
-    on_card = trainer.strategy.root_device.type == "cuda"
-    for level, what, fix in half_precision(precision, cuda.get_device_capability() if on_card else None):
-        if level == "error":
-            raise ConfigError(f"trainer.precision {what}.", f"{fix[0].upper()}{fix[1:]}.")
-        warnings.warn(f"trainer.precision {what}: {fix}.", stacklevel=2)

@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.files import replace_file, replace_folder
 from robovlms_mobile.model.lora import has_lora, is_lora, save_adapters
-from robovlms_mobile.model.precision import STORED, converted
+from robovlms_mobile.model.precision import STORED, on_disk
 
 log = logging.getLogger(__name__)
 POLICY = "policy.safetensors"
@@ -117,7 +117,7 @@ class AdapterWriter:
             save_adapters(self.module.model.backbone, folder, base, self.dtype)
         own = dict(self.module.named_parameters())  # one name each: safetensors refuses two names for the same memory
         names = sorted(name for name in own.keys() & self.names if not is_lora(name))
-        other = {name: converted(name, own[name].detach(), self.dtype).cpu().contiguous() for name in names}
+        other = {name: on_disk(name, own[name], self.dtype) for name in names}
         save_file(other, folder / POLICY, metadata={"format": "pt"})
 
 

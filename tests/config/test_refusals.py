@@ -4,8 +4,9 @@ import pytest
 from support.configs import merge, minimal_config
 from support.runs import TRAIN
 
+from robovlms_mobile.config.half import half_precision
 from robovlms_mobile.config.lint import lint
-from robovlms_mobile.config.refusals import check_run, half_precision
+from robovlms_mobile.config.refusals import check_run
 from robovlms_mobile.errors import ConfigError
 
 BLOCK = {"type": "MobileVLAH5Dataset", "data_dir": "."}

@@ -83,6 +83,7 @@ def test_picture_and_instruction_reach_the_action_of_every_backbone(trainable, n
 REMOTE = """
 import json, sys
 from pathlib import Path
+from robovlms_mobile.errors import ModelError
 from robovlms_mobile.model import backbones
 folder = Path("tokenizer")
 folder.mkdir()
@@ -95,7 +96,7 @@ try:
     backbones._check_tokenizer(
         {"type": "AutoTokenizer", "pretrained_model_name_or_path": str(folder)}, backbone.remote_code
     )
-except backbones.ModelError:
+except ModelError:
     pass
 """
 

@@ -7,6 +7,7 @@ make or extend one is in `data.split.manifest`, which is loaded when there is so
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode
@@ -32,34 +33,27 @@ def divided(
     """
     path = manifest_path(block, folder)
     digests: dict[str, str | None] = {name: entry.digest for name, entry in store.entries.items()} if store else {}
-    as_it_is = _read(path, block, {episode.name for episode in episodes}, digests)
+    asked: dict[str, Any] = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
+    as_it_is = _read(path, {"version": VERSION, **asked}, {episode.name for episode in episodes}, digests)
     if as_it_is is not None:
         return as_it_is
     from robovlms_mobile.data.split.manifest import divide
     from robovlms_mobile.data.split.near_duplicates import thumbnails
 
-    split, notes = divide(
-        path,
-        episodes,
-        digests,
-        train_split=block.train_split,
-        split=block.split,
-        pattern=block.episode_pattern,
-        signature=(lambda name: thumbnails(store.planes(name))) if store else None,
-    )
+    look = (lambda name: thumbnails(store.planes(name))) if store else None
+    split, notes = divide(path, episodes, digests, **asked, signature=look)
     return set(split.train), set(split.validation), notes
 
 
-def _read(path, block, names, digests):
+def _read(path, asked, names, digests):
     """Return what `divided` does; None where the file is absent, damaged, or not all that there is to say."""
     try:
         kept = json.loads(path.read_text(encoding="utf-8"))
         train, validation, notes = kept["train"], kept["validation"], kept["notes"]
         then = {**train, **validation}
-        settings = [kept[name] for name in ("version", "train_split", "split", "pattern")]
+        settings = {name: kept[name] for name in asked}
     except (OSError, ValueError, LookupError, TypeError):
         return None
-    asked = [VERSION, block.train_split, block.split, block.episode_pattern]
     whole = bool(train and validation) and len(then) == len(train) + len(validation) and then.keys() == names
     changed = any(digests.get(name, digest) != digest for name, digest in then.items())
     if settings != asked or notes is None or not whole or changed:

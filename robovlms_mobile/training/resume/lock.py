@@ -6,7 +6,6 @@ machine only. Where the file system has no locks at all, that is said once and t
 
 import atexit
 import errno
-import json
 import logging
 import os
 import socket
@@ -93,16 +92,12 @@ def _is_there(path, file):
 
 
 def _sign(file):
-    file.truncate(0)
     since = datetime.now().astimezone().isoformat(timespec="seconds")
-    json.dump({"pid": os.getpid(), "host": socket.gethostname(), "since": since}, file)
+    file.truncate(0)
+    file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since}")
     file.flush()
 
 
 def _holder(file):
     file.seek(0)
-    try:
-        holder = json.load(file)
-        return f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
-    except (ValueError, LookupError, TypeError):  # it has the lock, and has not signed yet
-        return "another process"
+    return file.read() or "another process"  # which has not signed yet

@@ -32,7 +32,7 @@ def measure(trainer: Trainer, module: LightningModule, batch: dict) -> dict:
 def undisturbed(module: LightningModule) -> Iterator[None]:
     """Put a module into evaluation mode, logging nothing, and back as it was."""
     modes = [(each, each.training) for each in module.modules()]
-    log, module.log = module.log, _log_nothing
+    log, module.log = module.log, lambda *args, **kwargs: None
     try:
         module.eval()
         yield
@@ -40,7 +40,3 @@ def undisturbed(module: LightningModule) -> Iterator[None]:
         module.log = log
         for each, training in modes:
             each.training = training
-
-
-def _log_nothing(*args, **kwargs):
-    return None

@@ -1,10 +1,8 @@
 """What a resumable state holds of a run: the trained tensors, and the settings that a resumed run must keep."""
 
 import json
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from torch.nn import Module
+from torch.nn import Module
 
 # What a resumed run must have in common with the one it resumes. An optimizer brings its own learning rate and decay.
 # fmt: off
@@ -19,12 +17,12 @@ DEFAULTS: dict = {"scheduler": "constant", "gradient_clip_val": 0.0, "warmup_epo
 FREE = ("precision", "gradient_checkpointing", "data_dir", "episode_pattern", "on_bad_episode")  # whatever the section
 
 
-def trainable_names(module: "Module") -> set[str]:
+def trainable_names(module: Module) -> set[str]:
     """Return the names of the tensors that training changes, as they stand in the state dict."""
     return {name for name, parameter in module.named_parameters(remove_duplicate=False) if parameter.requires_grad}
 
 
-def keep_trainable(module: "Module", checkpoint: dict) -> None:
+def keep_trainable(module: Module, checkpoint: dict) -> None:
     """Leave only trainable tensors in a Lightning checkpoint's `state_dict`, in place."""
     names = trainable_names(module)
     checkpoint["state_dict"] = {name: tensor for name, tensor in checkpoint["state_dict"].items() if name in names}

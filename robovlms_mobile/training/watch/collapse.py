@@ -20,12 +20,9 @@ def one_direction(episodes: list[Scored], dims: tuple[str, ...], speed: float) -
     share, recorded = float((guessed == most).mean()), float((actual == most).mean())
     if share < ONE or np.bincount(actual).max() / len(actual) > VARIED:
         return None
-    return (
-        f"the policy predicts {DIRECTIONS[most].label} at {share:.0%} of the validation frames, where it was recorded "
-        f"at {recorded:.0%}: it does the same whatever it sees. In a first epoch that may pass. If it stays: "
-        '"balance": "direction" and "mirror": 0.5 in train_dataset, act_head.num_layers 1 on few episodes, or a '
-        "learning_rate ten times as high."
-    )
+    from robovlms_mobile.training.watch.unmoved import one_thing
+
+    return one_thing(DIRECTIONS[most].label, share, recorded)
 
 
 def no_reaction(episodes: list[Scored], instructions: dict[str, str], speed: float) -> str | None:
@@ -47,9 +44,6 @@ def no_reaction(episodes: list[Scored], instructions: dict[str, str], speed: flo
             recorded.append(np.std([each.actual[frame] for each in there], axis=0).max())
     if not spreads or np.mean(spreads) >= BLIND * speed or np.mean(recorded) < BLIND * speed:
         return None
-    return (
-        "the policy does not react to the picture: at the same frame under the same instruction its predictions of "
-        f"different episodes differ by {np.mean(spreads):.4f} m/s, the recorded ones by {np.mean(recorded):.3f} m/s. "
-        "Look whether the pictures of the data report are what the robot saw; on few episodes take "
-        "act_head.num_layers 1; a learning_rate ten times as high helps a policy that has not started to learn."
-    )
+    from robovlms_mobile.training.watch.unmoved import no_look
+
+    return no_look(float(np.mean(spreads)), float(np.mean(recorded)))

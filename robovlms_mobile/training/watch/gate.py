@@ -4,14 +4,9 @@ import warnings
 
 from lightning.pytorch.callbacks import Callback
 
-from robovlms_mobile.errors import ConfigError, ModelError
+from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import AUDIT, audit_option
 from robovlms_mobile.training.loaders import own_dataset
-
-FIX = (
-    "Such a model trains to a low loss and is deaf or blind on the robot. Take robovlms_mobile's backbones on an "
-    'unchanged transformers, or to go on as it is: "mobile": {"audit": "warn"}.'
-)
 
 
 class AuditGate(Callback):
@@ -33,7 +28,9 @@ class AuditGate(Callback):
             if what and trainer.is_global_zero:
                 warnings.warn(f"audit: {about}{'; '.join(what)}.", stacklevel=1)
         if found.faults and option == "stop":
-            raise ModelError("\n".join(f"{each}." for each in found.faults), FIX)
+            from robovlms_mobile.training.watch.unheard import refused
+
+            raise refused(found.faults)
         if found.faults and trainer.is_global_zero:
             warnings.warn(f"audit: {'; '.join(found.faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
 

@@ -46,11 +46,9 @@ def measures(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dic
 
 def by_scenario(episodes: list[Scored], dims: tuple[str, ...], speed: float) -> dict[str, dict[str, Any]]:
     """Return scenario → its number of episodes and those of its figures that are in COMPARED."""
-    groups = defaultdict(list)
-    for each in episodes:
-        groups[each.scenario].append(each)
     found = {}
-    for scenario, group in sorted(groups.items()):
+    for scenario in sorted({each.scenario for each in episodes}):
+        group = [each for each in episodes if each.scenario == scenario]
         known = measures(group, dims, speed)
         found[scenario] = {"n_episodes": len(group), **{name: known[name] for name in COMPARED}}
     return found
@@ -60,14 +58,11 @@ def baseline_measures(
     known: Baselines, episodes: list[Scored], dims: tuple[str, ...], speed: float
 ) -> dict[str, dict[str, float | None]]:
     """Return baseline → its figures on the same frames."""
-    found = {}
-    for name in NAMES:
-        guessed = [
-            replace(each, predicted=known.predict(name, each.actual, each.scenario, each.predicted.shape[1]))
-            for each in episodes
-        ]
-        found[name] = measures(guessed, dims, speed)
-    return found
+
+    def guess(name, each):
+        return replace(each, predicted=known.predict(name, each.actual, each.scenario, each.predicted.shape[1]))
+
+    return {name: measures([guess(name, each) for each in episodes], dims, speed) for name in NAMES}
 
 
 def not_beaten(own: dict[str, Any], baselines: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

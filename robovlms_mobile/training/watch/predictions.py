@@ -1,16 +1,13 @@
 """The validation's predictions, put in order by episode and frame as a robot would have made them."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
+from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.scoring.scored import Scored
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 
 
 class Predictions:
@@ -23,15 +20,14 @@ class Predictions:
         dataset: the MobileVLAH5Dataset validated on.
     """
 
-    def __init__(self, dataset: "MobileVLAH5Dataset"):
+    def __init__(self, dataset: MobileVLAH5Dataset):
         self.dataset, self._shift = dataset, int(dataset.block.shift_first)
         self._dims = len(dataset.space.real_dims)
         lengths = [each.length - self._shift for each in dataset.episodes]
         first = np.cumsum([0, *lengths])
         self._frames = int(first[-1])
-        row = {
-            each.name: (start, length) for each, start, length in zip(dataset.episodes, first, lengths, strict=False)
-        }
+        names = [each.name for each in dataset.episodes]
+        row = dict(zip(names, zip(first, lengths, strict=False), strict=True))  # name → its first row, how many
         places = [(start, *row[episode.name]) for episode, start in dataset.samples]
         self._start, self._row, self._length = np.array(places).T  # each (samples,)
         self._index: list[torch.Tensor] = []
@@ -52,7 +48,7 @@ class Predictions:
         self._arm.append(arm[..., : self._dims].detach().float())
         return True
 
-    def scored(self, add_up: "Callable[[torch.Tensor], torch.Tensor]") -> list[Scored]:
+    def scored(self, add_up: Callable[[torch.Tensor], torch.Tensor]) -> list[Scored]:
         """Return the episodes that were predicted, each as far as its first frame that was not, or not by a number.
 
         Args:
@@ -75,8 +71,7 @@ class Predictions:
         found, row = [], 0
         for each in self.dataset.episodes:
             length = each.length - self._shift
-            gap = np.flatnonzero(~known[row : row + length])
-            frames = int(gap[0]) if len(gap) else length
+            frames = int(np.argmin(np.append(known[row : row + length], False)))  # before the first that is not known
             if frames:
                 velocities = self.dataset.space.decode(predicted[row : row + frames].reshape(frames, -1, self._dims))
                 actual = self.dataset.space.targets(each.actions, self.dataset.block.shift_first)[:frames]

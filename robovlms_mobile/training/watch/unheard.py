@@ -1,9 +1,20 @@
-"""What to say of tokens that the action has no gradient from. Loaded where there are any."""
+"""What to say of a policy that the instruction or the picture does not reach. Loaded where there is one."""
 
 from collections.abc import Sequence
 
+from robovlms_mobile.errors import ModelError
+
 SHOWN = 6  # tokens named
 WHY = "they are masked, overwritten or detached"
+
+
+def refused(faults: Sequence[str]) -> ModelError:
+    """Return the error for all that does not reach the action, a sentence each."""
+    return ModelError(
+        "\n".join(f"{each}." for each in faults),
+        "Such a model trains to a low loss and is deaf or blind on the robot. Take robovlms_mobile's backbones on an "
+        'unchanged transformers, or to go on as it is: "mobile": {"audit": "warn"}.',
+    )
 
 
 def of_the_picture(missing: Sequence[int], of: int) -> str:
