@@ -6,6 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from robovlms_mobile.errors import CheckpointError
+from robovlms_mobile.training.resume.folders import RECORD
+
+LOSSES = "losses.csv"  # of each epoch that has ended
 
 
 @dataclass(frozen=True)
@@ -34,23 +37,32 @@ class RunSummary:
 
 
 def newest_run(folder: str | Path) -> Path:
-    """Return `folder` when it is a run's, else the run below it that wrote last.
+    """Return the folder of the run that a folder is, or is in; of a folder of runs the one that wrote last.
+
+    Among those a run that has not ended an epoch yet counts only where no other has.
 
     Raises:
         CheckpointError: there is none.
     """
-    found = [path.parent for path in Path(folder).rglob("losses.csv")] if Path(folder).is_dir() else []
+    folder = Path(folder)
+    for place in (folder, folder.parent) if folder.is_dir() else ():
+        if (place / RECORD).is_file():
+            return place
+    found = list(folder.rglob(RECORD)) if folder.is_dir() else []
     if not found:
         raise CheckpointError(
-            f"No run in {folder}: expected a folder with losses.csv. Train first, or name another folder."
+            f"No run in {folder}: expected a run's folder, with its {RECORD}, a folder in it or one above it.",
+            f"Train first, or name another folder; copy adapters together with the {RECORD} of their run.",
         )
-    return max(found, key=lambda path: (path / "losses.csv").stat().st_mtime)
+    return max(found, key=lambda path: ((path.parent / LOSSES).is_file(), path.stat().st_mtime)).parent
 
 
 def summarise(folder: str | Path) -> RunSummary:
-    """Return the `RunSummary` of the newest run in or below `folder`."""
+    """Return the `RunSummary` of `newest_run(folder)`. Raises CheckpointError for one without an epoch."""
     run = newest_run(folder)
-    with open(run / "losses.csv", newline="", encoding="utf-8") as file:
+    if not (run / LOSSES).is_file():
+        raise CheckpointError(f"{run} has no {LOSSES}: its first epoch has not ended.", "Wait for it, or train again.")
+    with open(run / LOSSES, newline="", encoding="utf-8") as file:
         rows = [
             {key: float(row[key]) if row[key] else None for key in ("train_loss", "val_loss")}
             for row in csv.DictReader(file)

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from robovlms_mobile.adapters.reading import POLICY
-from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.policy.building import load_folder
 from robovlms_mobile.policy.stepping import FrameByFrame
+from robovlms_mobile.runs import newest_run
 from robovlms_mobile.training.ranking import BEST
 from robovlms_mobile.training.resume.folders import RECORD
 
@@ -28,27 +28,9 @@ class TrainedPolicy(FrameByFrame):
     """
 
     def __init__(self, path: str | Path, root: str | Path):
-        self.run = run_of(Path(path))
+        self.run = newest_run(path)
         self.folder = Path(path) if (Path(path) / POLICY).is_file() else self.run  # of a run: its best
         configs = json.loads((self.run / RECORD).read_text(encoding="utf-8"))["config"]
         folder = self.folder if (self.folder / POLICY).is_file() else self.run / BEST
         loaded = load_folder(folder, base=configs["vlm"]["pretrained_model_name_or_path"], root=root, configs=configs)
         super().__init__(loaded.model, configs)
-
-
-def run_of(folder: Path) -> Path:
-    """Return the folder of the run that a folder is, or is in; of a folder of runs the newest.
-
-    Raises:
-        CheckpointError: no run.json there.
-    """
-    for place in (folder, folder.parent):
-        if (place / RECORD).is_file():
-            return place
-    found = list(folder.rglob(RECORD)) if folder.is_dir() else []
-    if found:
-        return max(found, key=lambda path: path.stat().st_mtime).parent
-    raise CheckpointError(
-        f"{folder} has no {RECORD}, nor has the folder it is in: expected a run's folder or an adapter folder in it. "
-        "Copy the adapters together with the run.json of their run."
-    )
