@@ -84,7 +84,7 @@ def _judged(policy, args) -> "Evaluation":
         print(note, file=sys.stderr)
     block = block_of(policy.configs)
     taught = [(policy.space.targets(each.actions, block.shift_first), each.scenario) for each in chosen.taught]
-    known = [each.actions for each in chosen.taught] or [each.actual for each in chosen.validation]
+    known = [actions for actions, _ in taught] or [each.actual for each in chosen.validation]
     settings: dict[str, Any] = {
         "policy": str(policy.folder),
         "run": str(policy.run),
@@ -94,7 +94,7 @@ def _judged(policy, args) -> "Evaluation":
         "notes": list(chosen.notes),
     }
     dims = policy.space.real_dims
-    return evaluate(policy, chosen.validation, taught, dims, usual_speed(known), chosen.training, settings)
+    return evaluate(policy, chosen.validation, taught, dims, usual_speed(known, dims), chosen.training, settings)
 
 
 def _print(evaluations, places, comparison):

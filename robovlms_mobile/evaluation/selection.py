@@ -67,12 +67,18 @@ def select(
         DataError: no split.json; no validation episode; a folder of `data` with episodes the run trained on, which
             are told by name and by content, unless `split` is "all".
     """
-    manifest, block = manifest_of(run), block_of(configs)
-    taught, notes = _taught(configs, run, data)
-    block = replace(block, data_dir=data or block.data_dir, episode_pattern=pattern or block.episode_pattern)
+    manifest, own = manifest_of(run), block_of(configs)
+    block = replace(own, data_dir=data or own.data_dir, episode_pattern=pattern or own.episode_pattern)
     paths = find_episodes(block.data_dir, block.episode_pattern)
     store = ready_store(block, paths, transform) if wants_store(transform.options) else None
-    episodes = load_episodes(paths, "skip", store.read if store else read_episode)
+    read = store.read if store else read_episode
+    if data:
+        episodes, (taught, notes) = load_episodes(paths, "skip", read), _taught_elsewhere(configs, run)
+    else:  # each file once, also where it is no more than what the run was taught
+        home = find_episodes(own.data_dir, own.episode_pattern)
+        every = load_episodes(sorted({*paths, *home}), "skip", read)
+        episodes = [each for each in every if each.path in paths]
+        taught, notes = [each for each in every if each.path in home and each.name in manifest.train], []
     seen = [each for each in episodes if _trained_on(each, manifest, store)]
     fresh = [each for each in episodes if each not in seen and (data or each.name in manifest.validation)]
     _check(seen, fresh, data, split, block, manifest)
@@ -84,13 +90,11 @@ def select(
     return Selection(validation, training, taught, Path(block.data_dir), tuple(notes))
 
 
-def _taught(configs, run, data):
+def _taught_elsewhere(configs, run):
     """Return (the run's training episodes, notes); they may be gone where others are evaluated."""
     try:
         train, _ = episodes_of(configs, run)
     except DataError as error:
-        if data is None:
-            raise
         return [], [f"There are no baselines: the run's training episodes are not here ({error.what})"]
     return train, []
 

@@ -32,9 +32,9 @@ class Scored:
         return self.predicted[:, 0]
 
 
-def usual_speed(actions: list[np.ndarray]) -> float:
-    """Return the median speed along an axis that moves, m/s, over all actions: list of (T, D)."""
-    speeds = np.abs(np.concatenate(actions)[:, :2])
+def usual_speed(actions: list[np.ndarray], dims: tuple[str, ...]) -> float:
+    """Return the median speed along an axis that moves, m/s, over all actions: list of (T, D), columns as `dims`."""
+    speeds = np.abs(plane(np.concatenate(actions), dims)[:, :2])
     moving = speeds[speeds >= STILL]
     return float(np.median(moving)) if len(moving) else 2 * STILL
 

@@ -5,16 +5,20 @@ import json
 import shutil
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from robovlms_mobile.cli import eval as eval_verb
 from robovlms_mobile.cli import main as cli
 from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import DataError, MobileError
+from robovlms_mobile.evaluation import run_data, selection
 from robovlms_mobile.evaluation.comparison import labels
+from robovlms_mobile.evaluation.offline import Shown
 from robovlms_mobile.evaluation.requirement import parse, unmet
 from robovlms_mobile.evaluation.selection import select
 
@@ -127,6 +131,35 @@ def test_other_episodes_are_welcome_and_none_at_all_is_said(trained, chosen, epi
     own = next(iter(split_of(trained.run)["train"]))
     with pytest.raises(DataError, match="None of the run's 2 validation episodes"):
         chosen(pattern=own)
+
+
+@pytest.mark.parametrize("one", [False, True])
+def test_each_episode_file_is_read_once_the_training_ones_too(trained, monkeypatch, one):
+    train, held = (split_of(trained.run)[side] for side in ("train", "validation"))
+    configs, asked = json.loads((trained.run / "run.json").read_text())["config"], []
+    for module in (selection, run_data):
+        monkeypatch.setattr(module, "read_episode", lambda path: asked.append(path.name) or read_episode(path))
+    transform = ImageTransform(32, {"frames": {"store": "off"}})
+    found = select(configs, trained.run, SPACE, transform, pattern=min(held) if one else None)
+    assert Counter(asked) == Counter([*train, *held])
+    assert {each.name for each in found.taught} == set(train)
+    assert {each.name for each in found.validation} == ({min(held)} if one else set(held))
+
+
+def test_the_usual_speed_is_that_of_the_plane_also_where_the_training_episodes_are_gone(monkeypatch, tmp_path):
+    actual = np.tile([[0.5, 1.15]], (6, 1))  # rad/s, m/s
+    shown = Shown("a.h5", "1box_hori_left", "Drive.", np.zeros((6, 4, 4, 3), np.uint8), actual)
+    monkeypatch.setattr(selection, "select", lambda *_: selection.Selection([shown], [], [], tmp_path))
+    block = {"type": "MobileVLAH5Dataset", "data_dir": str(tmp_path), "real_dims": ["angular_z", "linear_x"]}
+    policy = SimpleNamespace(
+        configs={"train_dataset": block},
+        space=ActionSpace(("angular_z", "linear_x"), -1.15, 1.15),
+        reset=lambda instructions: None,
+        act=lambda frames: np.zeros((len(frames), 2, 2)),
+        **{"run": tmp_path, "folder": tmp_path, "transform": None},
+    )
+    judged = eval_verb._judged(policy, SimpleNamespace(data=None, pattern=None, split="validation"))
+    assert judged.speed == 1.15
 
 
 def test_a_run_without_a_split_is_refused(chosen, trained, tmp_path):

@@ -108,8 +108,11 @@ def test_dims_in_any_order_are_the_same_robot_and_turning_bends_its_path():
 
 
 def test_usual_speed_is_that_of_what_moves():
-    assert usual_speed([np.array([[SPEED, 0], [0, 0], [0, -SPEED]])]) == pytest.approx(SPEED)
-    assert usual_speed([np.zeros((3, 2))]) > 0
+    plane = ("linear_x", "linear_y")
+    assert usual_speed([np.array([[SPEED, 0], [0, 0], [0, -SPEED]])], plane) == pytest.approx(SPEED)
+    assert usual_speed([np.zeros((3, 2))], plane) > 0
+    turning = np.array([[9.0, 0.0, SPEED], [9.0, 0.0, 0.0]])
+    assert usual_speed([turning], ("angular_z", "linear_y", "linear_x")) == pytest.approx(SPEED), "rad/s are no speed"
 
 
 def test_a_prediction_between_two_keys_is_the_nearer():

@@ -6,7 +6,7 @@ from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.scoring.baselines import Baselines
-from robovlms_mobile.scoring.scored import plane, usual_speed
+from robovlms_mobile.scoring.scored import usual_speed
 from robovlms_mobile.training.loaders import own_dataset
 from robovlms_mobile.training.watch import measures
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
@@ -80,7 +80,7 @@ class PolicyFigures(Callback):
     def _measure(self, trainer, pl_module, dataset, episodes):
         training, dims = own_dataset(trainer.train_dataloader), dataset.space.real_dims
         actions = [training.space.targets(each.actions, training.block.shift_first) for each in training.episodes]
-        speed = usual_speed([plane(each, dims) for each in actions])
+        speed = usual_speed(actions, dims)
         if not self.baselines:
             known = Baselines(actions, [each.scenario or "unknown" for each in training.episodes])
             self.baselines = measures.baseline_measures(known, episodes, dims, speed)
