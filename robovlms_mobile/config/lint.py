@@ -9,7 +9,7 @@ from robovlms_mobile.config.access import as_json, lookup, section
 from robovlms_mobile.config.blocks import lint_datasets
 from robovlms_mobile.config.paths import lint_paths
 from robovlms_mobile.config.refusals import refusals
-from robovlms_mobile.data.names import wrong_values
+from robovlms_mobile.data.names import whole, wrong_values
 from robovlms_mobile.data.unknown import closest
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.training.checkpoint_options import VALUES, CheckpointOptions
@@ -65,7 +65,7 @@ def _numbers(config):
     for name in keys.POSITIVE:
         value = config.get(name, 1)
         values = value if isinstance(value, list) and name == "batch_size" else [value]
-        if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
+        if not all(map(whole, values)):
             yield Finding("error", f"is {as_json(value)}, expected a whole number > 0", name, "set it to 1 or more")
     low, high = config.get("norm_min", -1), config.get("norm_max", 1)
     if config.get("norm_action") and not (_is_number(low) and _is_number(high) and low < high):

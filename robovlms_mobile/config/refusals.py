@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+from robovlms_mobile.data.names import whole
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile
 
@@ -46,7 +47,7 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
 def _workers(config):
     value = config.get("num_workers", 1)
     values = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, int) and not isinstance(one, bool) and one > 0 for one in values):
+    if not all(map(whole, values)):
         what = f"is {json.dumps(value)}, expected a whole number > 0 (upstream's loaders need a worker process)"
         yield "num_workers", what, "set it to 1 or more"
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING
 
-from robovlms_mobile.data.names import ACTION_DIMS, Rules, check_keys, check_values
+from robovlms_mobile.data.names import ACTION_DIMS, Rules, check_keys, check_values, whole
 from robovlms_mobile.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -112,10 +112,6 @@ def _crop(value):
     return len(ends) == 2 and all(map(_number, ends)) and 0 < ends[0] <= ends[1] <= 1
 
 
-def _pixels(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
 def _one_of(*choices):
     return choices.__contains__, " or ".join(map(json.dumps, choices))
 
@@ -132,7 +128,7 @@ RULES: Rules = {
     "mirror": (_share, "a probability from 0 to 1"),
     "color_jitter": (_jitter, "from 0 to 1, or an object of brightness, contrast, saturation (to 1), hue (to 0.5)"),
     "random_crop": (_crop, "the smallest part of a side to keep, e.g. 0.9, or [smallest, largest], above 0 to 1"),
-    "rgb_pad": (_pixels, "a whole number of pixels, 0 for none"),
+    "rgb_pad": (lambda value: whole(value, 0), "a whole number of pixels, 0 for none"),
     "color_order": _one_of("rgb", "bgr"),
     "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),

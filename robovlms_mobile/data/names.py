@@ -1,6 +1,6 @@
 """Names that several rooms share, and the checks of keys and values against what is known. Nothing heavy."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from robovlms_mobile.errors import ConfigError
@@ -8,6 +8,11 @@ from robovlms_mobile.errors import ConfigError
 MOBILE_DATASET = "MobileVLAH5Dataset"
 Rules = Mapping[str, tuple[Callable[[Any], bool], str]]  # key → (whether a value fits, what fits in words)
 ACTION_DIMS = ("linear_x", "linear_y", "angular_z")  # the columns of a file's `actions`, in that order
+
+
+def whole(value: object, least: int = 1) -> bool:
+    """True for a whole number of at least `least`; true and false are none."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def wrong_values(given: Mapping[str, Any], rules: Rules) -> Iterator[tuple[str, str]]:
@@ -24,7 +29,7 @@ def check_values(given: Mapping[str, Any], rules: Rules, where: str) -> None:
         raise ConfigError(f"{where}: {'; '.join(wrong)}.")
 
 
-def check_keys(given: Iterable[str], known: Collection[str], where: str) -> None:
+def check_keys(given: Collection[str], known: Collection[str], where: str) -> None:
     """Raise ConfigError that lists the names in `given` that `known` lacks, each with the closest known one.
 
     Args:

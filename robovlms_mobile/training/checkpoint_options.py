@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from robovlms_mobile.data.names import Rules, check_keys, check_values
+from robovlms_mobile.data.names import Rules, check_keys, check_values, whole
 
 DTYPES = ("fp32", "fp16", "bf16")
 MODES = ("min", "max")
@@ -48,15 +48,11 @@ def checkpoint_options(configs: dict) -> CheckpointOptions:
     return CheckpointOptions(**given)
 
 
-def _positive(value):
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
 VALUES: Rules = {
     "monitor": (lambda value: value is None or (isinstance(value, str) and value != ""), "the name of a logged metric"),
     "mode": (lambda value: value is None or value in MODES, f"one of {list(MODES)}, or null"),
-    "every_n_epochs": (_positive, "a whole number > 0"),
-    "every_n_steps": (lambda value: value is None or _positive(value), "a whole number > 0, or null"),
-    "keep": (_positive, "a whole number > 0"),
+    "every_n_epochs": (whole, "a whole number > 0"),
+    "every_n_steps": (lambda value: value is None or whole(value), "a whole number > 0, or null"),
+    "keep": (whole, "a whole number > 0"),
     "dtype": (lambda value: value in DTYPES, f"one of {list(DTYPES)}"),
 }

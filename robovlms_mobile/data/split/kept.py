@@ -4,7 +4,6 @@ The file, `split-….json`, is kept beside the data; a run copies it into its ow
 make or extend one is in `data.split.manifest`, which is loaded when there is something to place or to say.
 """
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.frame_store.store import FrameStore, place_of
-from robovlms_mobile.files import replace_file
+from robovlms_mobile.files import read_json, replace_file
 
 VERSION = 1
 NAME = "split.json"  # a run's copy
@@ -47,12 +46,12 @@ def divided(
 
 def _read(path, asked, names, digests):
     """Return what `divided` does; None where the file is absent, damaged, or not all that there is to say."""
+    kept = read_json(path)
     try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
         train, validation, notes = kept["train"], kept["validation"], kept["notes"]
         then = {**train, **validation}
         settings = {name: kept[name] for name in asked}
-    except (OSError, ValueError, LookupError, TypeError):
+    except (LookupError, TypeError):
         return None
     whole = bool(train and validation) and len(then) == len(train) + len(validation) and then.keys() == names
     changed = any(digests.get(name, digest) != digest for name, digest in then.items())

@@ -35,6 +35,8 @@ class EpochClock(Callback):
             order_by_epoch(trainer.datamodule, self.seed, run_epoch(), self._consumed)
 
     def on_load_checkpoint(self, trainer, pl_module, checkpoint):
+        from robovlms_mobile.training.reproducible.resumed_place import resumed_place
+
         epoch, self._consumed[0] = resumed_place(checkpoint)
         if self._consumed[0] and trainer.datamodule is not None:  # Lightning does not know that the order goes on
             warnings.filterwarnings("ignore", message=".*ended before the epoch ended and your dataloader is not")
@@ -50,14 +52,3 @@ class EpochClock(Callback):
     def _enter(self, epoch):
         set_epoch(epoch)
         seed_everything(self.seed, epoch)
-
-
-def resumed_place(checkpoint: dict) -> tuple[int, int]:
-    """Return (epoch, batches of it that are done) of a Lightning checkpoint, where a run that resumes from it goes on.
-
-    `checkpoint["epoch"]` is the epoch it was saved in, at its end as in its middle; the loops say how many are done.
-    """
-    loops = checkpoint["loops"]["fit_loop"]
-    epochs = loops["epoch_progress"]["current"]
-    middle = epochs["ready"] > epochs["processed"]
-    return epochs["processed"], loops["epoch_loop.batch_progress"]["current"]["processed"] if middle else 0
