@@ -28,6 +28,13 @@ CORE = [
 PLOTS = ["matplotlib>=3.8", "jinja2>=3.1"]
 FAST = ["isal"]  # inflates twice as fast as zlib when frames are decoded
 GYM = ["gymnasium>=1.0"]  # robovlms_mobile/Room-v0
+ROS = [  # robovlms-mobile ros, where no robot's ROS is: its wheels on PyPI are for x86_64 Linux
+    f"ros-{name}; sys_platform == 'linux' and platform_machine == 'x86_64'"
+    for name in (
+        *("rclpy", "geometry-msgs", "sensor-msgs", "std-msgs", "std-srvs", "diagnostic-msgs"),
+        "rmw-fastrtps-cpp",
+    )
+]
 SERVE = ["websockets>=13", "msgpack>=1"]  # robovlms-mobile serve
 TEST = ["pytest>=8", "pytest-xdist", "ruff", "mypy"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
@@ -71,6 +78,7 @@ setup(
         "plots": PLOTS,
         "fast": FAST,
         "gym": GYM,
+        "ros": ROS,
         "serve": SERVE,
         "test": TEST + PLOTS + FAST + GYM + SERVE,
         "upstream": UPSTREAM,

@@ -23,6 +23,8 @@ VERBS = {
     "upstream": "upstream",
     "eval": "eval",
     "drive": "drive",
+    "ros": "ros",
+    "ros-sim": "ros_sim",
     "plot": "plot",
     "serve": "serve",
     "synth": "synth",

@@ -78,13 +78,16 @@ class Guard:
 
     Args:
         clock: seconds that never go back.
+
+    Attributes:
+        instruction: what the policy is told, "" for nothing.
     """
 
     def __init__(self, rules: Rules, limits: Limits, facts: Facts, clock: Callable[[], float] = time.monotonic):
         self.rules, self.limits, self.facts, self._clock = rules, limits, facts, clock
         self._latched: Stop | None = None
         self._passing: Stop | None = None  # the next good answer ends it
-        self._instruction = ""
+        self.instruction = ""
         self._frame: Frame | None = None
         self._arrived, self._sum, self._times, self._new = clock(), 0, 0, False
         self._asked_at: float | None = None  # while the policy is asked
@@ -101,9 +104,9 @@ class Guard:
 
     def instruct(self, text: str) -> None:
         """Take an instruction; "" for none. Another one than before stands the robot until it is answered."""
-        if text.strip() == self._instruction:
+        if text.strip() == self.instruction:
             return
-        self._instruction = text.strip()
+        self.instruction = text.strip()
         if self._latched and self._latched.cause is Cause.REFUSED:
             self._latched = None
         self._forget()
@@ -145,7 +148,7 @@ class Guard:
         self._due = (self._due if now - self._due < self.rules.period / 2 else now) + self.rules.period
         fresh, self._fresh = self._fresh, False
         self._asked_at, self._new, self._void = now, False, False
-        return Job(frame, self._instruction, fresh)
+        return Job(frame, self.instruction, fresh)
 
     def answer(self, answer: Answer) -> None:
         """Take the policy's answer. One that is late, or to what was asked before a stop, moves nothing."""
@@ -200,7 +203,7 @@ class Guard:
         """Return the stop during which the policy is not asked either."""
         if self._latched:
             return self._latched
-        if not self._instruction:
+        if not self.instruction:
             return Stop(Cause.NO_INSTRUCTION)
         silent = self._clock() - self._arrived
         if self._frame is None or silent > self.rules.timeout:
