@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ NEEDED = (
     *("model", "robovlm_name", "vlm", "tokenizer", "train_setup", "act_head"),
     *("window_size", "fwd_pred_next_n", "image_size"),
 )
+OWN_TOKENS = "Special tokens have been added in the vocabulary"  # transformers 4.37, of any saved tokenizer
 ALONE = {"lora_enable": False, "freeze_backbone": True, "train_vision": False, "train_text_embedding": False}
 
 
@@ -105,7 +107,7 @@ def build(configs: dict, root: str | Path) -> nn.Module:
     robovlms_mobile.register()
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
-    with quiet_libraries(), contextlib.redirect_stdout(io.StringIO()):
+    with quiet_libraries(), _quiet_tokenizer(), contextlib.redirect_stdout(io.StringIO()):
         import robovlms.model.backbone as known
 
         kind = getattr(known, str(configs["robovlm_name"]), None)
@@ -166,6 +168,21 @@ def torch_type(dtype: Any) -> torch.dtype:
 def merged_fingerprint(folder: str | Path) -> str:
     """Return the fingerprint of all weights that a merged folder holds; reads a sample of each."""
     return stored_fingerprint(folder, list(weight_files(folder)))
+
+
+@contextlib.contextmanager
+def _quiet_tokenizer():
+    """Leave out that the base model's own special tokens are in its vocabulary: nobody added any."""
+    source = logging.getLogger("transformers.tokenization_utils_base")
+
+    def worth_saying(record):
+        return not record.getMessage().startswith(OWN_TOKENS)
+
+    source.addFilter(worth_saying)
+    try:
+        yield
+    finally:
+        source.removeFilter(worth_saying)
 
 
 def _named_base(adapters):
