@@ -102,8 +102,11 @@ setup(
             )
         ],
         "robovlms.model.policy_head": [
-            f"{name} = robovlms_mobile.model.heads:{name}"
-            for name in ("MobileFCDecoder", "MobileGPTDecoder", "MobileLSTMDecoder")
+            *(
+                f"{name} = robovlms_mobile.model.heads:{name}"
+                for name in ("MobileFCDecoder", "MobileGPTDecoder", "MobileLSTMDecoder")
+            ),
+            "MobileKeyDecoder = robovlms_mobile.model.key_head:MobileKeyDecoder",
         ],
     },
 )

@@ -1,12 +1,18 @@
-"""`robovlms-mobile bench data|checkpoint`: figures behind the claims, each a ratio measured in one run."""
+"""`robovlms-mobile bench data|checkpoint|drive`: figures behind the claims, each a ratio measured in one run."""
 
 import argparse
 import json
+import sys
+from pathlib import Path
 
-HELP = "measure the data path against the obvious loader, and checkpoints against upstream's"
+HELP = "measure the data path, checkpoints, and what makes a policy drive better"
 DATA = "measure the data path against the obvious loader"
 CHECKPOINT = (
     "measure what a run saves against upstream's checkpoint; the real size takes minutes, 16 GB and 17 GB of disk"
+)
+DRIVE = (
+    "train the demo's policy in variants and drive all of them: which head, windows, augmentation; hours of two cores, "
+    "and what is finished in --out is not done again"
 )
 
 
@@ -23,11 +29,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)"
     )
     checkpoint.add_argument("--json", action="store_true", help="print JSON")
+    drive = what.add_parser("drive", help=DRIVE, description=DRIVE)
+    drive.add_argument("--out", default="runs/bench-drive", metavar="DIR", help="default runs/bench-drive")
+    drive.add_argument("--seeds", default="11,12,13", metavar="S,S,…", help="of the trainings (default 11,12,13)")
+    drive.add_argument("--worlds", type=int, default=96, metavar="N", help="rooms a policy (default 96)")
+    drive.add_argument("--rooms", type=int, default=777001, metavar="S", help="seed of the rooms (default 777001)")
+    drive.add_argument("--epochs", type=int, metavar="N", help="of each training (default: the demo's)")
+    drive.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
+    drive.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure and print. On 2 cores about a minute for data, ten minutes for checkpoints of real size."""
-    measure, as_text = (_data, format_data) if args.what == "data" else (_checkpoint, format_checkpoint)
+    """Measure and print. On 2 cores a minute for data, ten for checkpoints of real size, two hours for drive."""
+    measure, as_text = MEASURES[args.what]
     result = measure(args)
     print(json.dumps(result, indent=2) if args.json else as_text(result))
     return 0
@@ -43,6 +57,15 @@ def _checkpoint(args):
     from robovlms_mobile.bench.checkpoint import bench_checkpoint
 
     return bench_checkpoint(("tiny", "real") if args.size == "both" else (args.size,), args.root)
+
+
+def _drive(args):
+    from robovlms_mobile.bench.drive_runs import Plan
+    from robovlms_mobile.bench.drive_table import bench_drive
+
+    seeds = tuple(int(each) for each in args.seeds.split(","))
+    plan = Plan(Path(args.out), args.root, seeds, args.worlds, args.rooms, args.epochs)
+    return bench_drive(plan, told=lambda line: print(line, file=sys.stderr, flush=True))
 
 
 def format_data(result: dict) -> str:
@@ -86,6 +109,27 @@ def _format_size(size, result):
         lines.append(("claim", f"{each['claim']}: {each['measured']:.4f}, at most {each['at_most']:g}: {holds}"))
     return _table(lines) + ("" if size == "real" else "\nThe claims are about Kosmos-2 of real size: --size real.")
 
+
+def format_drive(result: dict) -> str:
+    """Return the table in Markdown: each row's shares, and how it differs from the reference."""
+    lines = [
+        "| | success | parked | wrong side | collision | parked, by training seed | parked against the reference |"
+    ]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name, row in result["rows"].items():
+        shares = " | ".join(f"{row[f'pc_{each}']:.0f} %" for each in ("success", "parked", "wrong_side", "collision"))
+        seeds = ", ".join(f"{each:.0f}" for each in row["pc_parked_by_seed"])
+        low, high = row["pc_parked_change_ci95"]
+        change = f"{row['pc_parked_change']:+.0f} ({low:+.0f} to {high:+.0f}): {row['pc_parked_verdict']}"
+        lines.append(f"| {name} | {shares} | {seeds} | {'' if name == 'reference' else change} |")
+    return "\n".join(lines)
+
+
+MEASURES = {
+    "data": (_data, format_data),
+    "checkpoint": (_checkpoint, format_checkpoint),
+    "drive": (_drive, format_drive),
+}
 
 WORDS = {
     "adapters": "adapters",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+from robovlms_mobile.data.directions import DIRECTIONS
 from robovlms_mobile.errors import ConfigError
 
 KOSMOS2 = {"embed_dim": 2048, "layers": 24, "ffn_dim": 8192}  # microsoft/kosmos-2-patch14-224's text model
@@ -76,14 +77,15 @@ def _head(config, wide):
     head = config.get("act_head") or {}
     kind, latent = head.get("type") or "none", head.get("latent", 1)
     hidden, given = head.get("hidden_size", 1024) * latent, wide * latent
-    if kind.endswith("LSTMDecoder"):
+    if kind.endswith(("LSTMDecoder", "KeyDecoder")):
         inputs = [given] + [hidden] * (head.get("num_layers", 4) - 1)
         body = sum(4 * hidden * (width + hidden + 2) for width in inputs)  # four gates, two biases
     elif kind.endswith("FCDecoder"):
         body = _linears((given, given // 2, hidden))
     else:
         return None, f"No estimate for a policy head of type {kind}."
-    actions = config.get("fwd_pred_next_n", 10) * (head.get("action_dim", 7) - 1)
+    each = len(DIRECTIONS) if kind.endswith("KeyDecoder") else head.get("action_dim", 7) - 1
+    actions = config.get("fwd_pred_next_n", 10) * each
     stock_gripper = 0 if kind.startswith("Mobile") else _linears((hidden, *MLP, config.get("fwd_pred_next_n", 10)))
     return body + _linears((hidden, *MLP, actions)) + stock_gripper, ""
 

@@ -8,6 +8,7 @@ from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile
 
 ROLES = ("train_dataset", "val_dataset")
+KEY_HEAD = "MobileKeyDecoder"
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
 
@@ -39,9 +40,14 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
     if is_mobile(config):
         yield from _trainer(trainer)
         if [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]:  # some are nested
-            from robovlms_mobile.config.nested import refused
+            from robovlms_mobile.config.nested import refused as nested
 
-            yield from refused(config)
+            yield from nested(config)
+        head = config.get("act_head")
+        if isinstance(head, dict) and head.get("type") == KEY_HEAD:
+            from robovlms_mobile.config.nine_keys import refused as not_keys
+
+            yield from not_keys(config)
 
 
 def _workers(config):

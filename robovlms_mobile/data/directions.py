@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 STILL = 0.05  # m/s below which an axis does not move
+OFF_KEYS = 0.1  # mean distance of actions from the nine keys, in a key's speed, above which they are none
 
 
 @dataclass(frozen=True)

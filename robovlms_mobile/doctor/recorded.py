@@ -114,10 +114,31 @@ def _actions(good, parsed, config):
         fix = f'set "norm_action": true, "norm_min": {-largest:g}, "norm_max": {largest:g} at the top level'
         what = f"actions reach ±{largest:g} and are clipped to {low:g} to {high:g}: the robot would learn to be slow"
         yield Finding("warn", what, parsed.data_dir, fix)
+    yield from _keys(good, parsed, space, config)
     dropped = sorted({dim for episode in good for dim in dropped_dims(episode.actions, space)})
     if dropped:
         what = f"{', '.join(dropped)} moves in the episodes and is not in real_dims, so it is not trained"
         yield Finding("warn", what, parsed.data_dir, "add it to real_dims in both blocks, if the robot needs it")
+
+
+def _keys(good, parsed, space, config):
+    """MobileKeyDecoder drives at the ends of the range, whatever speeds were recorded."""
+    import numpy as np
+
+    from robovlms_mobile.data.directions import OFF_KEYS
+
+    if (config.get("act_head") or {}).get("type") != "MobileKeyDecoder":
+        return
+    actions = np.concatenate([space.encode(episode.actions) for episode in good])[:, : len(space.real_dims)]
+    distance = np.linalg.norm(actions - np.rint(actions), axis=1).mean()
+    if distance > OFF_KEYS:
+        low, high = space.bounds
+        what = (
+            f"actions are {distance:.2f} of a key's speed away from {low:g}, 0 and {high:g} in the mean, and "
+            "MobileKeyDecoder drives these alone"
+        )
+        fix = "set norm_min and norm_max to minus and plus the speed of a key, or take MobileLSTMDecoder"
+        yield Finding("error", what, parsed.data_dir, fix)
 
 
 def _windows(where, parsed, is_training, good, config):

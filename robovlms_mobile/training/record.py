@@ -4,6 +4,7 @@ import inspect
 import json
 import platform
 import sys
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
 
@@ -27,11 +28,11 @@ class RunRecord(Callback):
 
     Args:
         losses: the run's `EpochLosses`, earlier in the list of callbacks.
-        policy: its `PolicyFigures`, likewise.
+        policy, audited: its `PolicyFigures` and its `AuditGate`, likewise.
     """
 
-    def __init__(self, losses, policy):
-        self.losses, self.policy = losses, policy
+    def __init__(self, losses, policy, audited):
+        self.losses, self.policy, self.audited = losses, policy, audited
         self._record = {}
 
     def setup(self, trainer, pl_module, stage):
@@ -51,7 +52,11 @@ class RunRecord(Callback):
             with unless_refused(folder / "split.json"):
                 if dataset := own_dataset(trainer.train_dataloader):
                     dataset.copy_split(folder)
-            self._record = describe(trainer, pl_module) | {"sessions": _sessions(folder, pl_module.configs)}
+            before = read_json(folder / RECORD) or {}
+            self._record = describe(trainer, pl_module) | {
+                "audit": asdict(self.audited.found) if self.audited.found else before.get("audit"),
+                "sessions": _sessions(before, pl_module.configs),
+            }
             self._write(trainer, pl_module, "running")
 
     def on_train_epoch_end(self, trainer, pl_module):
@@ -110,11 +115,10 @@ def _repository(folder, around=False):
         return None
 
 
-def _sessions(folder, configs):
+def _sessions(before, configs):
     """Return one entry for each time the run was started or resumed."""
-    before = (read_json(folder / RECORD) or {}).get("sessions", [])
     started = {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv}
-    return [*before, started]
+    return [*before.get("sessions", []), started]
 
 
 def _now():

@@ -35,7 +35,7 @@ def _callbacks(configs):
     from robovlms_mobile.training.watch.policy import PolicyFigures
 
     losses, continuity = EpochLosses(), Continuity()
-    policy = PolicyFigures(losses)
+    policy, audited = PolicyFigures(losses), AuditGate()
     saving = AdapterCheckpoint(losses, continuity, checkpoint_options(configs))
-    watching = [ParameterTable(), losses, policy, AuditGate(), FiniteGradients(), GradientGuard(), continuity]
-    return [EpochClock(configs["seed"]), *watching, saving, RunRecord(losses, policy), LossCurves(losses)]
+    watching = [ParameterTable(), losses, policy, audited, FiniteGradients(), GradientGuard(), continuity]
+    return [EpochClock(configs["seed"]), *watching, saving, RunRecord(losses, policy, audited), LossCurves(losses)]

@@ -71,6 +71,13 @@ class TestData:
         said = only(look(recorded.episodes, subject(**full)), "warn")
         assert len(said) == 2 and all("frames 8-17 of 18 are never seen (56% of all frames)" in each for each in said)
 
+    def test_speeds_that_the_key_head_would_not_drive_are_an_error(self, subject):
+        """Recorded are 1.15 m/s ahead: a key's speed only where the range ends there."""
+        keys = {"act_head": {"type": "MobileKeyDecoder"}}
+        assert only(look(recorded.episodes, subject(**keys)), "error") == []
+        (text,) = only(look(recorded.episodes, subject(**keys, norm_min=-2, norm_max=2)), "error")
+        assert "0.42 of a key's speed away from -2, 0 and 2" in text and "MobileLSTMDecoder" in text
+
     def test_clipped_actions_are_a_warning_with_the_values_to_set(self, subject):
         (text,) = only(look(recorded.episodes, subject(norm_min=-1, norm_max=1)), "warn")
         assert "±1.15" in text and '"norm_max": 1.15' in text

@@ -57,6 +57,7 @@ def test_the_policys_figures_are_in_every_record_beside_those_of_baselines(finis
     assert len(last["by_scenario"]) == 2 and all(each["mae"] > 0 for each in last["by_scenario"].values())
     assert finished[1].stdout.count("; beats ") + finished[1].stdout.count("; not ") >= 2
     assert "audit: 8 image tokens and 18 instruction tokens reach the action" in finished[1].stdout
+    assert run["audit"]["tokens"] == {"image": 8, "instruction": 18} and run["audit"]["faults"] == []
 
 
 FRAME_BY_FRAME = """

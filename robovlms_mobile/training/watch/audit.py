@@ -116,7 +116,7 @@ def _gradients(found, module, step, sample, batch):
         found.unchecked.append("its act_head is not called in a training step")
         return False
     leaves = {name: tap[name] for name in ("image", "text", "read") if name in tap and tap[name].requires_grad}
-    arm = _arm(tap["said"])
+    arm = tap["said"]
     weights = torch.linspace(0.5, 1.5, arm.numel(), device=arm.device).view_as(arm)  # no two cancel each other out
     goal = SCALE * (arm.float() * weights).sum()
     reached = dict(zip(leaves, torch.autograd.grad(goal, list(leaves.values()), materialize_grads=True), strict=True))
@@ -169,7 +169,7 @@ def _changes(found, module, step, sample, dataset):
     def said(changed):
         with _taps(module.model, 0) as tap, torch.no_grad():
             step(changed)
-        return _arm(tap["said"]).float()
+        return tap["said"].float()
 
     before = said(sample)
     noise = (said(sample) - before).abs().max()  # of a GPU that adds up in another order each time
@@ -192,7 +192,8 @@ def _taps(model: Any, length: int) -> Iterator[dict]:
 
     Yields:
         dict: "text" (·, L, D) and "image" (·, n, D), leaves put in place of what was embedded; "trains", whether the
-        features had a gradient of their own; "read" and "said", the head's input and output. What is not met is absent.
+        features had a gradient of their own; "read" and "said", the head's input and what of its output is learned.
+        What is not met is absent.
     """
     tap: dict[str, Any] = {}
     encode, own = getattr(model, "encode_images", None), model.__dict__.get("encode_images")
@@ -203,7 +204,7 @@ def _taps(model: Any, length: int) -> Iterator[dict]:
             return tap["text"].clone()  # a leaf may not be written into
 
     def head(module, inputs, output):
-        tap.update(read=inputs[0], said=output)
+        tap.update(read=inputs[0], said=_learned(module, output))
 
     def pictures(*args, **kwargs):
         features = encode(*args, **kwargs)
@@ -223,8 +224,9 @@ def _taps(model: Any, length: int) -> Iterator[dict]:
                 model.encode_images = own
 
 
-def _arm(said):
-    return said[0] if isinstance(said, tuple | list) else said
+def _learned(head, said):
+    """What of a head's output its loss is of: the arm, or what the head itself says is `learned`."""
+    return said[getattr(head, "learned", 0)] if isinstance(said, tuple | list) else said
 
 
 def _tokens_with(gradient):

@@ -12,10 +12,15 @@ from robovlms_mobile.training.loaders import own_dataset
 class AuditGate(Callback):
     """Audits on rank zero, for all. A run that resumes was audited when it began.
 
+    Attributes:
+        found: the `Audit`; None before it, and in a run that resumes.
+
     Raises:
         ConfigError: `mobile.audit` is none of AUDIT.
         ModelError: with everything that does not reach the action, unless `mobile.audit` says "warn".
     """
+
+    found = None
 
     def on_train_start(self, trainer, pl_module):
         option = audit_option(pl_module.configs)
@@ -23,7 +28,9 @@ class AuditGate(Callback):
             raise ConfigError(f"mobile.audit is {option!r}, expected one of {list(AUDIT)}.")
         if option == "off" or trainer.global_step or pl_module.configs.get("resume"):
             return
-        found = trainer.strategy.broadcast(_audited(trainer, pl_module) if trainer.is_global_zero else None)
+        self.found = found = trainer.strategy.broadcast(
+            _audited(trainer, pl_module) if trainer.is_global_zero else None
+        )
         for about, what in (("not checked before this run: ", found.unchecked), ("", found.doubts)):
             if what and trainer.is_global_zero:
                 warnings.warn(f"audit: {about}{'; '.join(what)}.", stacklevel=1)

@@ -73,8 +73,9 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, tmp_path, kil
     assert resumed.returncode == 0, resumed.stderr[-3000:]
     assert "resuming from" in resumed.stdout
     assert_same(whole, tmp_path)
-    sessions = json.loads((run_folder(tmp_path) / "run.json").read_text())["sessions"]
-    assert [bool(each["resumed_from"]) for each in sessions] == [False, True]
+    record = json.loads((run_folder(tmp_path) / "run.json").read_text())
+    assert [bool(each["resumed_from"]) for each in record["sessions"]] == [False, True]
+    assert record["audit"]["tokens"]  # of the start: a run that resumes is not audited again
 
 
 @pytest.mark.slow

@@ -111,4 +111,4 @@ def test_a_blind_run_goes_on_where_the_config_says_so(upstream_root, run_python,
     assert done.returncode == 0, done.stderr[-3000:]
     assert "robovlms-mobile: audit: 8 of 8 image tokens" in done.stderr and "The run goes on" in done.stderr
     record = json.loads((run_folder(tmp_path) / "run.json").read_text())
-    assert record["status"] == "finished"
+    assert record["status"] == "finished" and "8 of 8 image tokens" in record["audit"]["faults"][0]
