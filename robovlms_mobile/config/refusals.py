@@ -8,7 +8,6 @@ from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile
 
 ROLES = ("train_dataset", "val_dataset")
-KEY_HEAD = "MobileKeyDecoder"
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
 
@@ -43,8 +42,7 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
             from robovlms_mobile.config.nested import refused as nested
 
             yield from nested(config)
-        head = config.get("act_head")
-        if isinstance(head, dict) and head.get("type") == KEY_HEAD:
+        if "MobileKeyDecoder" in str(config.get("act_head")):
             from robovlms_mobile.config.nine_keys import refused as not_keys
 
             yield from not_keys(config)
