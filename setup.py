@@ -70,6 +70,7 @@ setup(
         "robovlms_mobile.configs": ["*.json", "*.md"],
         "robovlms_mobile.evaluation": ["eval.html"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],
+        "robovlms_mobile.ros": ["robot.launch.xml", "robot.yaml"],
         "robovlms_mobile.report": ["head.html", "page.html", "page.css"],
         "robovlms_mobile.simulation": ["seeing/*"],
     },

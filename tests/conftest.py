@@ -3,12 +3,14 @@
 import json
 import os
 import shutil
+from types import SimpleNamespace
 
 import pytest
 from support.checkouts import STANDIN, clone_of_real
 from support.configs import merge, minimal_config
 from support.patched import copy_of, make_ready, run_and_look
 from support.processes import git, run_python
+from support.runs import train_demo
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -96,6 +98,13 @@ def episodes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("episodes")
     write_episodes(folder, episodes=6, seed=0, size=(64, 36))
     return folder
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory):
+    """A run that drives, as `make demo` trains it: home, the folder it was started in, and run. For slow tests."""
+    home = tmp_path_factory.mktemp("demo")
+    return SimpleNamespace(home=home, run=train_demo(home))
 
 
 @pytest.fixture

@@ -10,9 +10,12 @@ import pytest
 from robovlms_mobile.cli import VERBS, build_parser
 from robovlms_mobile.config.keys import MOBILE_KEYS
 from robovlms_mobile.data.block import Block
+from robovlms_mobile.ros.guard import Cause
+from robovlms_mobile.ros.node_parameters import Parameters
 
 ROOT = Path(__file__).parents[1]
 READMES = ["README.md", "README.ko.md", "configs/README.md"]
+ROBOT = "docs/on-your-robot.md"
 PACKAGE = sorted((ROOT / "robovlms_mobile").rglob("*.py"))
 
 
@@ -52,13 +55,13 @@ def test_an_option_that_is_gone_is_not_documented():
 MOBILE = r"(?<![\w.])mobile(?:\.[a-z_]+)+"
 
 
-@pytest.mark.parametrize("name", [*READMES, "patches/README.md", "tests/standin/README.md"])
+@pytest.mark.parametrize("name", [*READMES, ROBOT, "patches/README.md", "tests/standin/README.md"])
 def test_every_link_leads_to_a_file(name):
     links = [link for link in re.findall(r"\]\(([^)#\s]+)", text_of(name)) if "://" not in link]
     assert [link for link in links if not (ROOT / name).parent.joinpath(link).exists()] == []
 
 
-@pytest.mark.parametrize("name", [*READMES, "patches/README.md"])
+@pytest.mark.parametrize("name", [*READMES, ROBOT, "patches/README.md"])
 def test_every_command_named_exists(name):
     code = "\n".join(code_of(text_of(name)))
     for verb, below in re.findall(r"robovlms-mobile ([a-z-]+)(?: ([a-z]+)\b(?![/.:_]))?", code):
@@ -71,6 +74,24 @@ def below_verb(verb):
     (verbs,) = (action for action in build_parser()._actions if action.dest == "verb")
     choices = (action.choices for action in verbs.choices[verb]._actions)
     return next((list(each) for each in choices if isinstance(each, dict)), [])
+
+
+def named_in(part):
+    """Return what begins the rows of the tables in one part of the robot's page, without their head."""
+    text = re.split(r"^##+ ", text_of(ROBOT).partition(f"# {part}\n")[2], flags=re.MULTILINE)[0]
+    return [name for row in first_cells(text) for name in row]
+
+
+def test_the_robots_page_has_every_parameter_and_every_cause_of_a_stop():
+    assert sorted(named_in("Parameters")) == sorted(field.name for field in fields(Parameters))
+    assert sorted(named_in("What stops it, and after how long")[1:]) == sorted(cause.name for cause in Cause)
+
+
+def test_the_robots_page_gives_the_defaults():
+    rows = re.findall(r"^\| (`[a-z_`, ]+) \| ([\d.]+) \|", text_of(ROBOT), re.MULTILINE)
+    said = {name: float(default) for cell, default in rows for name in code_of(cell)}
+    assert len(said) > 9
+    assert said == {name: getattr(Parameters(), name) for name in said}
 
 
 def test_every_module_named_exists():

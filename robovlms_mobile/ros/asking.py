@@ -12,10 +12,11 @@ class Asking:
 
     Args:
         ask: answers a job; may take for ever, and may raise.
+        answered: called in that thread whenever an answer has come.
     """
 
-    def __init__(self, ask: Callable[[Job], Answer]):
-        self._ask = ask
+    def __init__(self, ask: Callable[[Job], Answer], answered: Callable[[], object] = lambda: None):
+        self._ask, self._answered = ask, answered
         self._jobs: SimpleQueue[Job] = SimpleQueue()
         self._answers: SimpleQueue[Answer] = SimpleQueue()
         threading.Thread(target=self._serve, name="asking", daemon=True).start()
@@ -39,3 +40,4 @@ class Asking:
             except Exception as error:
                 answer = Answer(Kind.FAILED, text=f"{type(error).__name__}: {error}")
             self._answers.put(answer)
+            self._answered()

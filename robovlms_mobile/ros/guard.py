@@ -135,7 +135,7 @@ class Guard:
         if self._asked_at is not None and now - self._asked_at > self.rules.late:
             return Stop(Cause.LATE, f"asked {now - self._asked_at:.2f} s ago, allowed are {self.rules.late:.2f} s")
         if self._passing is None and now - self._since > self.rules.life:
-            return Stop(Cause.NO_ACTION, f"none for {self.rules.life:.2f} s")
+            return Stop(Cause.NO_ACTION, "none yet" if self._since == NEVER else f"none for {now - self._since:.2f} s")
         return self._passing
 
     def job(self) -> Job | None:

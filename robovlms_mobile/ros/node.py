@@ -57,7 +57,7 @@ class PolicyNode(Node):
         given = self.parameters
         self.guard = Guard(given.rules(policy.facts), given.limits, policy.facts)
         self.guard.instruct(given.instruction)
-        self._pilot = Pilot(self.guard, policy.ask)
+        self._pilot = Pilot(self.guard, policy.ask, self.create_guard_condition(self._tick).trigger)
         self._wheels = self.create_publisher(Twist, given.cmd_topic, 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         kind = CompressedImage if given.transport == "compressed" else Image
@@ -67,8 +67,8 @@ class PolicyNode(Node):
         self.create_service(Trigger, "~/reset", partial(self._done, self.guard.reset))
         self.create_timer(1 / given.publish_rate, self._tick)
         self.create_timer(TOLD, self._diagnose)
-        shown = ", ".join(f"{name} {value}" for name, value in policy.facts.shown.items())
-        self.get_logger().info(f"{shown}; {1 / self.guard.rules.period:g} actions/s")
+        shown = "; ".join(f"{name}: {value}" for name, value in policy.facts.shown.items())
+        self.get_logger().info(f"{shown}; rate: {1 / self.guard.rules.period:g}")
         return self.guard
 
     def stand(self) -> None:
@@ -83,6 +83,7 @@ class PolicyNode(Node):
         now = 1e-9 * self.get_clock().now().nanoseconds
         stamp, age = (taken, now - taken) if taken else (None, 0.0)  # a camera without a clock
         self.guard.frame(frame_of(message, stamp, age))
+        self._tick()
 
     def _tick(self):
         if self.parameters.stop_with_parent and os.getppid() != self._parent:

@@ -13,14 +13,14 @@ class Pilot:
     """Turns what the guard knows into velocities, tick by tick. A tick never waits for the policy.
 
     Args:
-        ask: answers a job, in a thread of its own.
+        ask, answered: see `Asking`. A tick after each frame and each answer keeps the way from one to the other short.
 
     Attributes:
         last: the last answer, None before the first.
     """
 
-    def __init__(self, guard: Guard, ask: Callable[[Job], Answer]):
-        self.guard, self._asking = guard, Asking(ask)
+    def __init__(self, guard: Guard, ask: Callable[[Job], Answer], answered: Callable[[], object] = lambda: None):
+        self.guard, self._asking = guard, Asking(ask, answered)
         self.last: Answer | None = None
 
     def tick(self) -> np.ndarray:

@@ -2,37 +2,17 @@
 
 import json
 import shutil
-from pathlib import Path
 
 import h5py
 import pytest
 from support.checkouts import STANDIN
 from support.processes import run_python
-from support.runs import TRAIN
 
 from robovlms_mobile.data.augment.mirror import mirror_instruction
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.instructions import instruction_for
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory):
-    """The folder of `make demo`, with its run in runs/demo-run."""
-    home = tmp_path_factory.mktemp("demo")
-    for verb in (
-        "synth runs/demo/episodes --episodes 120 --frames 24 --size 320x180 --seed 0",
-        "tiny-vlm runs/demo/tiny-kosmos-2",
-    ):
-        assert run_python(["-m", "robovlms_mobile", *verb.split()], cwd=home).returncode == 0
-    config = home / "config.json"
-    (home / "configs").symlink_to(CONFIGS)
-    config.write_text(json.dumps({"parent": "configs/mobile_vla_demo.json", "seed": 7}))
-    done = run_python([*TRAIN, STANDIN, config], cwd=home, timeout=1200)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return home
 
 
 def tell(file, instruction):
@@ -68,14 +48,13 @@ def nothing(file, instruction):
     ],
 )
 def test_wrong_episodes_are_called_what_they_are(driver, tmp_path, change, said):
-    (run,) = [path.parent for path in (driver / "runs").rglob("split.json")]
-    for name in json.loads((run / "split.json").read_text())["validation"]:
-        source = driver / "runs" / "demo" / "episodes" / name
+    for name in json.loads((driver.run / "split.json").read_text())["validation"]:
+        source = driver.home / "runs" / "demo" / "episodes" / name
         shutil.copy(source, tmp_path)
         with h5py.File(tmp_path / name, "a") as file:
             change(file, instruction_for(read_episode(source)))
-    command = ["eval", run, "--data", tmp_path, "--root", STANDIN, "--out", tmp_path / "out", "--json"]
-    done = run_python(["-m", "robovlms_mobile", *command], cwd=driver, timeout=900)
+    command = ["eval", driver.run, "--data", tmp_path, "--root", STANDIN, "--out", tmp_path / "out", "--json"]
+    done = run_python(["-m", "robovlms_mobile", *command], cwd=driver.home, timeout=900)
     assert done.returncode == 0, done.stderr
     verdict = "\n".join(json.loads(done.stdout)["verdict"])
     assert said in verdict

@@ -4,9 +4,13 @@ import csv
 import json
 import os
 import zipfile
+from pathlib import Path
 
 import torch
+from support.checkouts import STANDIN
+from support.processes import run_python
 
+CONFIGS = Path(__file__).parents[2] / "configs"
 TRAIN = ["-m", "robovlms_mobile", "train", "--root"]
 
 
@@ -18,6 +22,22 @@ def write_package(site, name, code, entry_points):
     (info / "entry_points.txt").write_text(entry_points)
     (site / f"{name}.py").write_text(code)
     return site
+
+
+def train_demo(home):
+    """Train the policy of `make demo` on the test double, below `home`; minutes. Returns its run's folder."""
+    for verb in (
+        "synth runs/demo/episodes --episodes 120 --frames 24 --size 320x180 --seed 0",
+        "tiny-vlm runs/demo/tiny-kosmos-2",
+    ):
+        assert run_python(["-m", "robovlms_mobile", *verb.split()], cwd=home).returncode == 0
+    config = home / "config.json"
+    (home / "configs").symlink_to(CONFIGS)
+    config.write_text(json.dumps({"parent": "configs/mobile_vla_demo.json", "seed": 7}))
+    done = run_python([*TRAIN, STANDIN, config], cwd=home, timeout=1200)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run,) = [path.parent for path in (home / "runs").rglob("split.json")]
+    return run
 
 
 def run_folder(folder):
