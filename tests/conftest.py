@@ -10,7 +10,6 @@ from support.checkouts import STANDIN, clone_of_real
 from support.configs import merge, minimal_config
 from support.patched import copy_of, make_ready, run_and_look
 from support.processes import git, run_python
-from support.runs import train_demo
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -103,6 +102,8 @@ def episodes(tmp_path_factory):
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory):
     """A run that drives, as `make demo` trains it: home, the folder it was started in, and run. For slow tests."""
+    from support.runs import train_demo
+
     home = tmp_path_factory.mktemp("demo")
     return SimpleNamespace(home=home, run=train_demo(home))
 

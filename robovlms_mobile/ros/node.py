@@ -57,12 +57,13 @@ class PolicyNode(Node):
         given = self.parameters
         self.guard = Guard(given.rules(policy.facts), given.limits, policy.facts)
         self.guard.instruct(given.instruction)
-        self._pilot = Pilot(self.guard, policy.ask, self.create_guard_condition(self._tick).trigger)
+        self._answered = self.create_guard_condition(self._tick)
+        self._pilot = Pilot(self.guard, policy.ask, self._wake)
         self._wheels = self.create_publisher(Twist, given.cmd_topic, 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
         kind = CompressedImage if given.transport == "compressed" else Image
         self.create_subscription(kind, given.image_topic, self._see, NEWEST)
-        self.create_subscription(String, "/instruction", lambda message: self.guard.instruct(message.data), 10)
+        self.create_subscription(String, "/instruction", self._hear, 10)
         self.create_service(Trigger, "~/stop", partial(self._done, self.guard.stop))
         self.create_service(Trigger, "~/reset", partial(self._done, self.guard.reset))
         self.create_timer(1 / given.publish_rate, self._tick)
@@ -85,6 +86,14 @@ class PolicyNode(Node):
         self.guard.frame(frame_of(message, stamp, age))
         self._tick()
 
+    def _hear(self, message):
+        self.guard.instruct(message.data)
+        self._tick()
+
+    def _wake(self):
+        if not self.guard.over:  # else the node may be gone before the answer comes
+            self._answered.trigger()
+
     def _tick(self):
         if self.parameters.stop_with_parent and os.getppid() != self._parent:
             self.guard.stop(Cause.OVER, f"the process that started it, {self._parent}, is gone")
@@ -104,6 +113,7 @@ class PolicyNode(Node):
     def _done(self, do: Callable[[], None], request: Any, response: Any) -> Any:
         before = self.guard.stopped()
         do()
+        self._tick()
         response.success, response.message = not self.guard.over, f"before: {_sentence(before)}"
         return response
 
