@@ -40,6 +40,7 @@ test: checkout
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 slow: checkout
+	-@$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[ros]'  # where it installs, else those tests skip
 	$(BIN)/python -m pytest -m slow
 
 lint: install

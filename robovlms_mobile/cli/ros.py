@@ -8,7 +8,7 @@ HELP = "drive a robot over ROS 2: camera in, /cmd_vel out, zero when in doubt"
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the verb's arguments."""
-    parser.add_argument("adapters", metavar="ADAPTERS", help="an adapter folder, e.g. a run's best/")
+    parser.add_argument("adapters", metavar="ADAPTERS", help="an adapter folder, or one that export --merge wrote")
     parser.add_argument("--base", metavar="DIR", help="the base model (default: the folder the adapters name)")
     parser.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
     parser.add_argument(
