@@ -67,6 +67,7 @@ setup(
     package_dir=BESIDE,
     package_data={
         "robovlms_mobile": ["py.typed"],
+        "robovlms_mobile.adapters": ["*.md"],
         "robovlms_mobile.configs": ["*.json", "*.md"],
         "robovlms_mobile.evaluation": ["eval.html"],
         "robovlms_mobile.patches": ["*.json", "*.md", "*.patch"],

@@ -3,10 +3,6 @@
 import re
 from pathlib import Path
 
-WITHOUT_ADAPTERS = [
-    "There are no LoRA adapters: `policy.safetensors` holds every trained tensor under its name in RoboVLMs,",
-    "`contract.json` says what the robot must know.",
-]
 HUB = re.compile(r"https?://huggingface\.co/([\w.-]+/[\w.-]+?)(?:\.git)?/?")
 
 
@@ -19,24 +15,21 @@ def model_card(configs: dict, contract: dict, metrics: dict) -> str:
         metrics: row of its losses, with "monitor" and "score".
     """
     base, lora = _hub_id(configs.get("model_url"), contract["base_model"]), configs["train_setup"].get("lora_enable")
-    front = ["---", *([f"base_model: {base}"] if base else []), *(["library_name: peft"] if lora else [])]
-    front += ["pipeline_tag: robotics", "tags:", *(["- lora"] if lora else []), "- robotics"]
-    front += ["- vision-language-action", "- robovlms", "---"]
-    setup, action, image = configs["train_setup"], contract["action"], contract["image"]
-    units = "; ".join(f"{dim} in {unit}" for dim, unit in action["units"].items())
-    losses = [f"- {name}: {metrics[name]:.4f}" for name in ("train_loss", "val_loss") if metrics[name] is not None]
-    body = [
-        f"# {configs['task_name']}: {configs.get('exp_name')}, epoch {metrics['epoch'] + 1}",
-        "",
-        f"{_what(setup)} ({configs['act_head']['type']}) for {configs['robovlm_name']}, trained with robovlms-mobile.",
-        "",
-        f"- actions: {action['chunk']} steps of {units}; -1 and 1 mean {action['low']} and {action['high']}",
-        f"- input: the last {image['window']} frames, {image['size']}x{image['size']} pixels, and an instruction",
-        *losses,
-        "",
-        *(_with_peft(base or contract["base_model"]) if lora else WITHOUT_ADAPTERS),
-    ]
-    return "\n".join([*front, "", *body, ""])
+    how = _text("with_adapters.md" if lora else "without_adapters.md")
+    losses = [f"- {name}: {metrics[name]:.4f}\n" for name in ("train_loss", "val_loss") if metrics[name] is not None]
+    return _text("card.md").format(
+        **{**contract, "configs": configs, "name": configs.get("exp_name"), "epoch": metrics["epoch"] + 1},
+        front=(f"base_model: {base}\n" if base else "") + ("library_name: peft\n" if lora else ""),
+        tag="- lora\n" if lora else "",
+        what=_what(configs["train_setup"]),
+        units="; ".join(f"{dim} in {unit}" for dim, unit in contract["action"]["units"].items()),
+        losses="".join(losses),
+        how=how.replace("BASE", base or contract["base_model"]),
+    )
+
+
+def _text(name):
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _what(setup):
@@ -44,21 +37,6 @@ def _what(setup):
         lora = f"r {setup['lora_r']}, alpha {setup['lora_alpha']}, dropout {setup['lora_dropout']}"
         return f"LoRA adapters ({lora}) and policy head"
     return "Policy head" if setup["freeze_backbone"] else "Fully finetuned model with policy head"
-
-
-def _with_peft(base):
-    return [
-        "`adapter_model.safetensors` loads with PEFT onto the base model, `policy.safetensors` holds the head and",
-        "every other trained tensor under its name in RoboVLMs, `contract.json` says what the robot must know.",
-        "",
-        "```python",
-        "from peft import PeftModel",
-        "from transformers import AutoModelForImageTextToText",
-        "",
-        f'base = AutoModelForImageTextToText.from_pretrained("{base}")',
-        'model = PeftModel.from_pretrained(base, "THIS FOLDER")',
-        "```",
-    ]
 
 
 def _hub_id(url, folder):

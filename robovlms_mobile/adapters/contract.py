@@ -4,12 +4,14 @@ from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.block import Block, action_space
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.options import mobile_blocks, real_dims
+from robovlms_mobile.versions import stack
 
 MODEL_KEYS = (  # what building the model reads of a config, apart from the base model's place
     *("model", "robovlm_name", "vlm", "tokenizer", "train_setup", "act_head", "fwd_head", "use_hand_rgb"),
     *("use_vision_resampler", "vision_resampler", "use_clip_norm", "window_size", "fwd_pred_next_n", "image_size"),
     *("norm_action", "norm_min", "norm_max"),
 )
+START = "the head sees the frames since reset, at most the last `window`"
 UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
 
 
@@ -17,7 +19,9 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
     """Return the contract of a run: a dict of primitives, read from its config.
 
     `action.low` and `action.high` are what −1 and +1 of the head mean; `action.dims` says which of the seven outputs is
-    which axis, the rest is padding. `base_fingerprint` is of the base model, see `adapters.fingerprint`.
+    which axis, the rest is padding. `execute` is how many actions of a chunk to drive before asking again, as `drive`
+    and `eval` do. `base_fingerprint` is of the base model, see `adapters.fingerprint`. What no config says is added by
+    `adapters.trained_on`, and in the file a "hash" by `adapters.binding`.
     """
     block = next(iter(mobile_blocks(configs)), {})
     dims = real_dims(configs)
@@ -37,7 +41,10 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
             "resize": "bicubic, the whole frame squeezed to a square",
             "color_order": block.get("color_order", Block.color_order),
             "window": configs["window_size"],
+            "start": START,
         },
+        "execute": 1,
+        "versions": stack(),
         "prompt": configs["tokenizer"].get("tokenizer_type") or configs["model"],
         "instruction": block.get("instruction"),
         "robovlm_name": configs["robovlm_name"],

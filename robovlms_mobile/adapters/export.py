@@ -10,7 +10,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from robovlms_mobile.adapters.base_names import model_class
-from robovlms_mobile.adapters.merge import Merge, write_merged
+from robovlms_mobile.adapters.binding import bind
+from robovlms_mobile.adapters.merge import Merge, whole_fingerprint, write_merged
 from robovlms_mobile.adapters.proof import compare
 from robovlms_mobile.adapters.reading import (
     BACKBONE,
@@ -160,7 +161,7 @@ def _write_adapters(folder, base, adapters, dtype):
         _write_json(folder / CONFIG, config)
         _write_tensors(folder / LORA, adapters.lora, dtype)
     _write_tensors(folder / POLICY, adapters.policy, dtype)
-    _write_papers(folder, adapters, adapters.contract)
+    _write_papers(folder, adapters, adapters.contract | ({"dtype": dtype} if dtype else {}))
     return dtype or _coarsest(_stored_type(tensor) for tensor in (adapters.lora or adapters.policy).values())
 
 
@@ -171,8 +172,9 @@ def _write_merged(folder, base, adapters, dtype, shard_bytes):
     write_merged(folder, base, merge, shard_bytes)
     head = {name: tensor for name, tensor in adapters.policy.items() if not name.startswith(BACKBONE)}
     _write_tensors(folder / POLICY, head, dtype)
-    _write_papers(folder, adapters, {**adapters.contract, "merged": True})
     written = _coarsest(each.dtype for each in merge.planned())
+    told = {"merged": True, "merged_fingerprint": whole_fingerprint(folder), "dtype": written}
+    _write_papers(folder, adapters, adapters.contract | told)
     return _accepted(compare(base, folder, adapters), written), written
 
 
@@ -197,6 +199,7 @@ def _write_tensors(path, tensors, dtype):
 
 def _write_papers(folder, adapters, contract):
     _write_json(folder / CONTRACT, contract)
+    bind(folder)
     _write_json(folder / METRICS, adapters.metrics)
     if (adapters.folder / CARD).is_file():
         shutil.copyfile(adapters.folder / CARD, folder / CARD)

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from robovlms_mobile.adapters.base_names import stored_names
-from robovlms_mobile.adapters.fingerprint import open_weights, weight_files
+from robovlms_mobile.adapters.fingerprint import open_weights, stored_fingerprint, weight_files
 from robovlms_mobile.adapters.reading import BACKBONE, Adapters, state_name
 from robovlms_mobile.adapters.shards import SHARD_BYTES, Planned, write_shards
 from robovlms_mobile.errors import CheckpointError, ModelError
@@ -93,6 +93,11 @@ class Merge:
             for name, tensor in self.replaced.items()
             if name not in self.files and not any(torch.equal(tensor, place) for place in places)
         )
+
+
+def whole_fingerprint(folder: str | Path) -> str:
+    """Return the fingerprint of all weights that a model's folder holds; reads a sample of each."""
+    return stored_fingerprint(folder, list(weight_files(folder)))
 
 
 def add_product(weight: torch.Tensor, a: torch.Tensor, b: torch.Tensor, scale: float, transposed: bool) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """The episodes of a folder: find their files, and read what is cheap in them. No pixels, no torch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class Episode:
         actions: (length, 3) float32, m/s, m/s, rad/s as in ACTION_DIMS.
         instruction: the file's own, or None.
         scenario: e.g. `1box_hori_left` out of the name, or None.
+        size: (width, height) of the recorded frames, pixels; None where it is not known.
+        seconds: how long its collector says it lasted; None where it does not.
     """
 
     path: Path
@@ -28,6 +30,8 @@ class Episode:
     actions: np.ndarray
     instruction: str | None
     scenario: str | None
+    size: Sequence[int] | None = None
+    seconds: float | None = None
 
     @property
     def name(self) -> str:

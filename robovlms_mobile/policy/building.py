@@ -12,8 +12,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from robovlms_mobile.adapters.fingerprint import stored_fingerprint, weight_files
+from robovlms_mobile.adapters.binding import contract_hash
 from robovlms_mobile.adapters.loading import load_into
+from robovlms_mobile.adapters.merge import whole_fingerprint
 from robovlms_mobile.adapters.reading import Adapters, check_base, read_adapters
 from robovlms_mobile.checkout.location import require_checkout
 from robovlms_mobile.errors import CheckpointError, ModelError
@@ -60,6 +61,7 @@ def load_folder(
     base: str | Path | None = None,
     root: str | Path | None = None,
     configs: dict | None = None,
+    bound: bool = True,
 ) -> Loaded:
     """Build the model of an adapter folder, or of a merged one, and load it whole.
 
@@ -69,14 +71,17 @@ def load_folder(
         base: folder of the base model; None takes the one the folder names. A merged folder is its own.
         root: the RoboVLMs checkout.
         configs: the run's config, for folders of old whose contract does not say how the model is built.
+        bound: refuse a folder whose hash does not hold; `verify` looks for what differs instead.
 
     Raises:
         CheckpointError: tensors that are missing, too many, of another shape or not finite; another base model; a
-            folder that does not say how its model is built.
+            folder that does not say how its model is built, or that was changed since it was written.
         ModelError: the base model is not there or does not load.
         CheckoutError: no RoboVLMs checkout.
     """
     adapters = read_adapters(folder)
+    if bound:
+        _check_hash(adapters)
     merged = bool(adapters.contract.get("merged"))
     base = Path(adapters.folder if merged else base or _named_base(adapters))
     configs = with_base(configs or config_of(adapters), base)
@@ -165,11 +170,6 @@ def torch_type(dtype: Any) -> torch.dtype:
     return found
 
 
-def merged_fingerprint(folder: str | Path) -> str:
-    """Return the fingerprint of all weights that a merged folder holds; reads a sample of each."""
-    return stored_fingerprint(folder, list(weight_files(folder)))
-
-
 @contextlib.contextmanager
 def _quiet_tokenizer():
     """Leave out that the base model's own special tokens are in its vocabulary: nobody added any."""
@@ -189,9 +189,19 @@ def _named_base(adapters):
     return adapters.contract.get("base_model") or adapters.config.get("base_model_name_or_path") or ""
 
 
+def _check_hash(adapters):
+    expected = adapters.contract.get("hash")
+    if expected is not None and (seen := contract_hash(adapters.folder, adapters.contract)) != expected:
+        raise CheckpointError(
+            f"{adapters.folder} was changed since it was written: contract.json has hash {expected}, contract and "
+            f"tensors have {seen}.",
+            "Copy the folder again from where it was trained; robovlms-mobile verify ADAPTERS says what differs.",
+        )
+
+
 def _check_merged(adapters):
     expected = adapters.contract.get("merged_fingerprint")
-    if expected is not None and (seen := merged_fingerprint(adapters.folder)) != expected:
+    if expected is not None and (seen := whole_fingerprint(adapters.folder)) != expected:
         raise CheckpointError(
             f"The weights in {adapters.folder} are not those that were merged: contract.json has merged_fingerprint "
             f"{expected}, they have {seen}.",

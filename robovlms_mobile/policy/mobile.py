@@ -1,6 +1,5 @@
 """`MobilePolicy`: an adapter folder as a robot uses it, a dict in and a dict out. See the room's `__init__`."""
 
-import platform
 import time
 import warnings
 from pathlib import Path
@@ -14,9 +13,7 @@ from robovlms_mobile.policy.building import Loaded, load_folder
 from robovlms_mobile.policy.camera_input import picture
 from robovlms_mobile.policy.expectations import Expectations
 from robovlms_mobile.policy.stepping import FrameByFrame
-from robovlms_mobile.versions import versions_of
-
-PACKAGES = ("robovlms-mobile", "torch", "transformers", "peft", "numpy", "pillow", "safetensors")
+from robovlms_mobile.versions import stack
 
 
 class MobilePolicy:
@@ -89,7 +86,7 @@ class MobilePolicy:
             "folder": str(self._loaded.adapters.folder),
             "contract": self._loaded.adapters.contract,
             "hash": self._loaded.adapters.contract.get("hash"),
-            "versions": versions(),
+            "versions": stack(),
             "device": str(parameter.device),
             "dtype": str(parameter.dtype).removeprefix("torch."),
             "dims": self.dims,
@@ -193,11 +190,6 @@ class MobilePolicy:
             self._warned.add(kind or sentence)
             self._notes.append(sentence)
             warnings.warn(sentence, stacklevel=4)
-
-
-def versions() -> dict[str, str | None]:
-    """Return the versions of what computes: package → version, and Python's."""
-    return {"python": platform.python_version(), **versions_of(PACKAGES)}
 
 
 def _refuse_no_numbers(actions):

@@ -19,7 +19,6 @@ SCENARIOS = tuple(
     for side in ("left", "right")
 )
 DISTANCES = ("close", "medium", "far")  # in that order where these are the words
-DURATION = "total_duration"
 NOMINAL_STEP = 1.0  # seconds a step, where a file does not say how long it lasted
 
 
@@ -62,7 +61,6 @@ def read_record(path: str | Path) -> Record:
         DataError: naming the file and what is wrong with it.
     """
     episode, notes = read_with_notes(path)
-    seconds = _seconds(notes.attributes.get(DURATION))
     found = NAME.match(episode.path.stem)
     named = found.groupdict() if found else {}
     return Record(
@@ -71,8 +69,8 @@ def read_record(path: str | Path) -> Record:
         pattern=named.get("pattern") or UNKNOWN,
         distance=named.get("distance") or UNKNOWN,
         started=_moment(named),
-        step=seconds / episode.length if seconds else NOMINAL_STEP,
-        timed=seconds is not None,
+        step=episode.seconds / episode.length if episode.seconds else NOMINAL_STEP,
+        timed=episode.seconds is not None,
         size=notes.size,
     )
 
@@ -102,12 +100,6 @@ def read_records(
     if not records:
         raise DataError("None of the episode files can be used:\n  " + "\n  ".join(bad))
     return records, bad
-
-
-def _seconds(duration):
-    """Return `total_duration` as float, None where it is absent or no positive number."""
-    usable = isinstance(duration, int | float) and np.isfinite(duration) and duration > 0
-    return float(duration) if usable else None
 
 
 def _moment(named):

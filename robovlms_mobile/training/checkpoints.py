@@ -13,6 +13,7 @@ from pathlib import Path
 from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
 
 from robovlms_mobile.files import PART
+from robovlms_mobile.training.loaders import own_dataset
 from robovlms_mobile.training.ranking import BEST, Ranking, read_metrics
 from robovlms_mobile.training.resume.folders import STATE
 from robovlms_mobile.training.resume.state import keep_trainable, trainable_names
@@ -97,6 +98,7 @@ class AdapterCheckpoint(Checkpoint):
     def _save_folders(self, pl_module, row, monitor, score):
         from robovlms_mobile.adapters.card import model_card
         from robovlms_mobile.adapters.contract import contract
+        from robovlms_mobile.adapters.trained_on import add_data
 
         folder, epoch = Path(pl_module.configs["output_dir"]), row["epoch"]
         ranking = Ranking(folder, self.options)
@@ -104,7 +106,10 @@ class AdapterCheckpoint(Checkpoint):
         if epoch % self.options.every_n_epochs == self.options.every_n_epochs - 1:
             names.append(f"epoch-{epoch + 1:04d}")
         metrics = {**row, "monitor": monitor, "mode": self.options.sense, "score": score}
-        told = contract(pl_module.configs, self.continuity.base)
+        data = own_dataset(pl_module.trainer.train_dataloader)
+        told = contract(pl_module.configs, self.continuity.base) | {"dtype": self.options.dtype}
+        if data:
+            add_data(told, data, pl_module.model.tokenizer)
         extras = {"contract.json": told, "README.md": model_card(pl_module.configs, told, metrics)}
         writer = AdapterWriter(pl_module, trainable_names(pl_module), extras, self.options.dtype)
         for name in names:

@@ -13,6 +13,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
+from robovlms_mobile.adapters.binding import bind
 from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.files import replace_file, replace_folder
 from robovlms_mobile.model.lora import has_lora, is_lora, save_adapters
@@ -95,6 +96,7 @@ class AdapterWriter:
                     self._write_tensors(temporary)
                 for name, content in {**self.extras, "metrics.json": metrics}.items():
                     (temporary / name).write_text(as_text(content), encoding="utf-8")
+                bind(temporary)
         except (*REFUSALS, CheckpointError) as error:  # the last: a value that the dtype cannot hold
             say_refused(folder, error)
             return False

@@ -152,6 +152,8 @@ def _decode(job):
         instruction=episode.instruction,
         scenario=episode.scenario,
         actions=base64.b64encode(episode.actions.astype(np.float32).tobytes()).decode(),
+        recorded=episode.size,
+        seconds=episode.seconds,
     )
 
 

@@ -14,6 +14,7 @@ NAME = re.compile(
     r"episode_(?P<date>\d{8})_(?P<time>\d{6})"
     r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
 )
+DURATION = "total_duration"  # seconds
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,14 @@ def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
         actions=np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32),
         instruction=seen["instruction"],
         scenario=name["scenario"] if name else None,
+        size=tuple(seen["size"]),
+        seconds=_seconds(seen["attributes"]),
     )
     events = None if seen["events"] is None else tuple(seen["events"])
     return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))
+
+
+def _seconds(attributes):
+    """Return `total_duration`, None where it is no length of time."""
+    value = attributes.get(DURATION)
+    return float(value) if isinstance(value, int | float) and 0 < value < float("inf") else None
