@@ -15,21 +15,20 @@ def model_card(configs: dict, contract: dict, metrics: dict) -> str:
         metrics: row of its losses, with "monitor" and "score".
     """
     base, lora = _hub_id(configs.get("model_url"), contract["base_model"]), configs["train_setup"].get("lora_enable")
-    how = _text("with_adapters.md" if lora else "without_adapters.md")
     losses = [f"- {name}: {metrics[name]:.4f}\n" for name in ("train_loss", "val_loss") if metrics[name] is not None]
-    return _text("card.md").format(
+    return _text("card").format(
         **{**contract, "configs": configs, "name": configs.get("exp_name"), "epoch": metrics["epoch"] + 1},
         front=(f"base_model: {base}\n" if base else "") + ("library_name: peft\n" if lora else ""),
         tag="- lora\n" if lora else "",
         what=_what(configs["train_setup"]),
         units="; ".join(f"{dim} in {unit}" for dim, unit in contract["action"]["units"].items()),
         losses="".join(losses),
-        how=how.replace("BASE", base or contract["base_model"]),
+        how=_text("with_adapters" if lora else "without_adapters").replace("BASE", base or contract["base_model"]),
     )
 
 
 def _text(name):
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+    return Path(__file__).with_name(f"{name}.md").read_text(encoding="utf-8")
 
 
 def _what(setup):

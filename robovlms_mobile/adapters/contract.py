@@ -4,14 +4,13 @@ from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.block import Block, action_space
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.options import mobile_blocks, real_dims
-from robovlms_mobile.versions import stack
+from robovlms_mobile.versions import versions
 
 MODEL_KEYS = (  # what building the model reads of a config, apart from the base model's place
     *("model", "robovlm_name", "vlm", "tokenizer", "train_setup", "act_head", "fwd_head", "use_hand_rgb"),
     *("use_vision_resampler", "vision_resampler", "use_clip_norm", "window_size", "fwd_pred_next_n", "image_size"),
     *("norm_action", "norm_min", "norm_max"),
 )
-START = "the head sees the frames since reset, at most the last `window`"
 UNITS = {"linear_x": "m/s, forward +", "linear_y": "m/s, left +", "angular_z": "rad/s, counter-clockwise +"}
 
 
@@ -41,10 +40,10 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
             "resize": "bicubic, the whole frame squeezed to a square",
             "color_order": block.get("color_order", Block.color_order),
             "window": configs["window_size"],
-            "start": START,
+            "start": "the head sees the frames since reset, at most the last `window`",
         },
         "execute": 1,
-        "versions": stack(),
+        "versions": versions(),
         "prompt": configs["tokenizer"].get("tokenizer_type") or configs["model"],
         "instruction": block.get("instruction"),
         "robovlm_name": configs["robovlm_name"],

@@ -13,7 +13,7 @@ from robovlms_mobile.policy.building import Loaded, load_folder
 from robovlms_mobile.policy.camera_input import picture
 from robovlms_mobile.policy.expectations import Expectations
 from robovlms_mobile.policy.stepping import FrameByFrame
-from robovlms_mobile.versions import stack
+from robovlms_mobile.versions import versions
 
 
 class MobilePolicy:
@@ -86,7 +86,7 @@ class MobilePolicy:
             "folder": str(self._loaded.adapters.folder),
             "contract": self._loaded.adapters.contract,
             "hash": self._loaded.adapters.contract.get("hash"),
-            "versions": stack(),
+            "versions": versions(),
             "device": str(parameter.device),
             "dtype": str(parameter.dtype).removeprefix("torch."),
             "dims": self.dims,

@@ -106,9 +106,8 @@ class AdapterCheckpoint(Checkpoint):
         if epoch % self.options.every_n_epochs == self.options.every_n_epochs - 1:
             names.append(f"epoch-{epoch + 1:04d}")
         metrics = {**row, "monitor": monitor, "mode": self.options.sense, "score": score}
-        data = own_dataset(pl_module.trainer.train_dataloader)
         told = contract(pl_module.configs, self.continuity.base) | {"dtype": self.options.dtype}
-        if data:
+        if data := own_dataset(pl_module.trainer.train_dataloader):
             add_data(told, data, pl_module.model.tokenizer)
         extras = {"contract.json": told, "README.md": model_card(pl_module.configs, told, metrics)}
         writer = AdapterWriter(pl_module, trainable_names(pl_module), extras, self.options.dtype)

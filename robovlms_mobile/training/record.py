@@ -17,7 +17,7 @@ from robovlms_mobile.training.parameters import count_parameters
 from robovlms_mobile.training.resume.folders import RECORD
 from robovlms_mobile.training.resume.lock import release
 from robovlms_mobile.training.saving import as_text, unless_refused
-from robovlms_mobile.versions import stack, versions_of
+from robovlms_mobile.versions import versions
 
 UPSTREAM = "robovlms.train.base_trainer"
 
@@ -87,7 +87,7 @@ def describe(trainer: Trainer, pl_module: LightningModule) -> dict:
     return {
         "experiment": configs.get("exp_name"),
         "config": json.loads(json.dumps(configs, default=str)),
-        "versions": {**stack(), **versions_of(("lightning", "h5py"))},
+        "versions": versions(),
         "machine": {"system": platform.platform(), "python": platform.python_version(), **device},
         "checkout": _repository(Path(inspect.getfile(sys.modules[UPSTREAM])).parents[2]),
         "git": _repository(Path.cwd(), around=True),

@@ -44,6 +44,6 @@ def no_reaction(episodes: list[Scored], instructions: dict[str, str], speed: flo
             recorded.append(np.std([each.actual[frame] for each in there], axis=0).max())
     if not spreads or np.mean(spreads) >= BLIND * speed or np.mean(recorded) < BLIND * speed:
         return None
-    from robovlms_mobile.training.watch.unmoved import no_look
+    from robovlms_mobile.training.watch.unreacting import no_look
 
     return no_look(float(np.mean(spreads)), float(np.mean(recorded)))

@@ -12,7 +12,6 @@ from robovlms_mobile.training.watch import measures
 from robovlms_mobile.training.watch.collapse import no_reaction, one_direction
 from robovlms_mobile.training.watch.predictions import Predictions
 
-FIRST = 6  # frames of an episode whose predictions are written down, for `verify` to compare a robot's with
 SPACES = ("continuous", "down_sample")  # act_head.action_space of heads that predict velocities
 
 
@@ -25,7 +24,7 @@ class PolicyFigures(Callback):
     Args:
         losses: the run's `EpochLosses`, earlier in the list of callbacks; its rows get "by_scenario", and "not_beaten":
             baseline → the figures in which the policy is not better, and "predicted": {"episode", "actions"}, what was
-            predicted of the first frames of one, (FIRST, N, D) in m/s and rad/s.
+            predicted of the first frames of one, (≤ 6, N, D) in m/s and rad/s, which `verify` compares with.
 
     Attributes:
         baselines: baseline → its figures on the validation frames.
@@ -93,7 +92,7 @@ class PolicyFigures(Callback):
         lost = measures.not_beaten(own, self.baselines)
         self._row = {"by_scenario": measures.by_scenario(episodes, dims, speed), "not_beaten": lost}
         if trainer.is_last_batch:  # else what is saved has moved on since
-            actions = episodes[0].predicted[:FIRST].round(6).tolist()
+            actions = episodes[0].predicted[:6].round(6).tolist()
             self._row["predicted"] = {"episode": episodes[0].name, "actions": actions}
         if trainer.is_global_zero:
             print(f"robovlms-mobile: epoch {trainer.current_epoch + 1}: {measures.in_words(own, lost)}", flush=True)
