@@ -76,7 +76,7 @@ class Robot:
         message.header.stamp.sec, message.header.stamp.nanosec = divmod(taken, 10**9)
 
     def start(self, command, through=None):
-        """Start a node; `through` wraps the command. Its output goes to a file: a pipe could fill up."""
+        """Start a node; `through` wraps the command. It prints less than a pipe holds."""
         given = [text for name, value in self.parameters.items() for text in ("-p", f"{name}:={_yaml(value)}")]
         environ = {**os.environ, **self.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
         words = [sys.executable, *map(str, command), "--ros-args", *given]
