@@ -217,4 +217,4 @@ class Guard:
 
     def _forget(self):
         """What was seen, asked and answered so far counts no more."""
-        self._passing, self._since, self._fresh, self._void = None, NEVER, True, True
+        self._passing, self._since, self._new, self._fresh, self._void = None, NEVER, False, True, True

@@ -165,6 +165,17 @@ def test_a_policy_at_fault_stops_the_robot_until_reset(robot, cause, answer):
     assert robot.drive() == DRIVEN
 
 
+@pytest.mark.parametrize("begin", [lambda guard: guard.reset(), lambda guard: guard.instruct("Drive on.")])
+def test_an_episode_begins_with_a_frame_that_came_after_its_beginning(robot, begin):
+    robot.drive()
+    robot.now += RULES.period
+    robot.see()
+    begin(robot.guard)
+    assert robot.guard.job() is None
+    robot.see()
+    assert robot.guard.job().fresh
+
+
 def test_another_instruction_ends_a_refused_one(robot):
     robot.drive(Answer(Kind.REFUSED, text="never trained"))
     robot.guard.instruct("Drive to the other cup.")
