@@ -33,6 +33,7 @@ demo: checkout runs/demo/.made
 	@$(RUN) summary runs/checkpoints/kosmos2/demo
 	@if [ -n "$$ROBOVLMS_ROOT" ] || [ -f RoboVLMs/main.py ]; then $(RUN) drive runs/checkpoints/kosmos2/demo; \
 	else $(RUN) drive runs/checkpoints/kosmos2/demo --root tests/standin; fi
+	@echo "LoRA's own share of this is small: README.md has the figures of the head alone, on the base model as it was."
 
 test: checkout
 	$(BIN)/python -m ruff check .
