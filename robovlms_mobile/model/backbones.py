@@ -42,6 +42,17 @@ class MobileBackbone:
             heads[0].real_dims = len(real_dims(self.configs))
         return heads
 
+    def model_encode_images(self, images: torch.Tensor) -> torch.Tensor:
+        """Upstream's, without a graph where nothing that makes features of pictures is trained.
+
+        Upstream asks the base model for inputs with gradients, and transformers 5 takes that to mean pixels as well:
+        the whole vision tower would be kept for, and gone through by, a backward pass that changes nothing in it.
+        """
+        text = set(self.text_tower.parameters()) - set(self.vision_tower.parameters())
+        trained = any(each.requires_grad and each not in text for each in self.backbone.parameters())
+        with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+            return super().model_encode_images(images)
+
     def merge_multi_modal_input(
         self,
         input_embeds: torch.Tensor,

@@ -9,7 +9,8 @@ def accept_embeddings(kosmos: nn.Module) -> None:
     """Let `kosmos(inputs_embeds=…)` run the text model alone.
 
     Stock Kosmos-2 insists on pixels or image features, though upstream has already merged the image's features into
-    the embeddings. Every other call reaches the stock forward.
+    the embeddings. Who asks for hidden states and gives no labels reads no logits (they are for captions and discrete
+    actions): the 65 037 of each token are left out. Every other call reaches the stock forward.
     """
     stock = kosmos.forward
 
@@ -18,7 +19,9 @@ def accept_embeddings(kosmos: nn.Module) -> None:
         image = args or any(kwargs.get(name) is not None for name in ("pixel_values", "image_embeds"))
         if image or kwargs.get("inputs_embeds") is None:
             return stock(*args, **kwargs)
-        return kosmos.text_model(**kwargs)
+        text = kosmos.text_model
+        no_logits = kwargs.get("output_hidden_states") and kwargs.get("labels") is None
+        return (text.model if no_logits else text)(**kwargs)
 
     kosmos.forward = forward
 
