@@ -15,7 +15,7 @@ TOOLS = (
     *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "policy", "report", "ros", "serving"),
     "simulation",
 )
-MOST = 2998  # lines of our code in a run of main.py on decoded, divided episodes; never above 3000
+MOST = 3000  # lines of our code in a run of main.py on decoded, divided episodes; never above 3000
 
 
 def table(lines):

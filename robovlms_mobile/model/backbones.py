@@ -1,7 +1,6 @@
 """Upstream's seven backbones under their own names, with LoRA that works. With LoRA off they are upstream's."""
 
 import os
-import warnings
 from typing import Any
 
 import robovlms.model.backbone as upstream
@@ -14,7 +13,7 @@ from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
 from robovlms_mobile.model.padding import alone_order
 from robovlms_mobile.options import lora_targets, real_dims
 
-UNORDERED = {"history_type": "pre", "action_space": "down_sample"}  # frames one behind the other; every token read
+UNORDERED = {"history_type": "pre", "action_space": "down_sample"}  # tokens that `merge_multi_modal_input` cannot order
 
 
 class MobileBackbone:
@@ -36,7 +35,12 @@ class MobileBackbone:
         return super()._init_backbone()
 
     def _init_heads(self):
-        _warn_of_company(self.configs.get("batch_size", 1), self.act_head_configs or {})
+        head, batch_size = self.act_head_configs or {}, self.configs.get("batch_size", 1)
+        unordered = {key: value for key, value in UNORDERED.items() if head.get(key) == value}
+        if batch_size > 1 and unordered:
+            from robovlms_mobile.model.faults import warn_of_company
+
+            warn_of_company(unordered, batch_size)
         heads = super()._init_heads()
         if isinstance(heads[0], RealDimsLoss):
             heads[0].real_dims = len(real_dims(self.configs))
@@ -167,15 +171,6 @@ class RoboUform(MobileBackbone, upstream.RoboUform):
 
 def _normalised(images):
     return normalise(images) if images.dtype == torch.uint8 else images
-
-
-def _warn_of_company(batch_size, head):
-    """Warn where tokens are read that `merge_multi_modal_input` cannot put in order."""
-    unordered = [f"{key} {value!r}" for key, value in UNORDERED.items() if head.get(key) == value]
-    if batch_size > 1 and unordered:
-        from robovlms_mobile.model.faults import company
-
-        warnings.warn(company(unordered, batch_size), stacklevel=2)
 
 
 def _check_tokenizer(config, remote_code):

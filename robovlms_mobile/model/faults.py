@@ -1,5 +1,7 @@
 """What to say of a base model that does not load, and of samples that depend on their batch. Loaded when needed."""
 
+import warnings
+
 from robovlms_mobile.errors import ModelError
 
 
@@ -20,10 +22,12 @@ def tokenizer(path: str, kind: str, error: Exception) -> ModelError:
     )
 
 
-def company(settings: list[str], batch_size: int) -> str:
-    """Return the warning for settings of the head under which it reads tokens that are not in a sample's own order."""
-    return (
-        f"act_head.{' and '.join(settings)}: the padding of batch_size {batch_size} reaches the head, so a sample "
-        "depends on how long the other instructions in its batch are. Set history_type to post and action_space "
-        "to continuous, or batch_size to 1."
+def warn_of_company(unordered: dict, batch_size: int) -> None:
+    """Warn of the settings of a head under which it reads tokens that are not in a sample's own order."""
+    settings = " and ".join(f"{key} {value!r}" for key, value in unordered.items())
+    what = (
+        f"act_head.{settings}: the padding of batch_size {batch_size} reaches the head, so a sample depends on how "
+        "long the other instructions in its batch are. Set history_type to post and action_space to continuous, or "
+        "batch_size to 1."
     )
+    warnings.warn(what, stacklevel=4)

@@ -25,8 +25,8 @@ class MobileKeyDecoder(RealDimsLoss, upstream.LSTMDecoder):
         init.xavier_uniform_(last.weight)  # as upstream
         init.zeros_(last.bias)
         self.actions.mlp[-2], self.actions.mlp[-1] = last, Identity()  # instead of tanh
-        signs = torch.tensor([key.signs for key in DIRECTIONS], dtype=torch.float32)
-        self.register_buffer("keys", signs, persistent=False)  # (9, 2)
+        keys = torch.tensor([key.signs for key in DIRECTIONS]).float()  # (9, 2)
+        self.register_buffer("keys", keys, persistent=False)
 
     def forward(self, tok_seq: torch.Tensor, **kwargs: Any) -> tuple[torch.Tensor, ...]:
         """Return the best key as a velocity, arm (B, W, N, 6), gripper (B, W, N, 1), and scores (B, W, N, 9)."""

@@ -19,9 +19,8 @@ def accept_embeddings(kosmos: nn.Module) -> None:
         image = args or any(kwargs.get(name) is not None for name in ("pixel_values", "image_embeds"))
         if image or kwargs.get("inputs_embeds") is None:
             return stock(*args, **kwargs)
-        text = kosmos.text_model
         no_logits = kwargs.get("output_hidden_states") and kwargs.get("labels") is None
-        return (text.model if no_logits else text)(**kwargs)
+        return (kosmos.text_model.model if no_logits else kosmos.text_model)(**kwargs)
 
     kosmos.forward = forward
 

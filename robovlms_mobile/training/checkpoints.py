@@ -6,7 +6,6 @@ A run without LoRA has no adapters: its folders lack the first two, and `policy.
 the head where the backbone is frozen.
 """
 
-import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -50,9 +49,9 @@ class AdapterCheckpoint(Checkpoint):
         self._try_disk(trainer, Path(pl_module.configs["output_dir"]))
         self._step = trainer.global_step
         if not sum(trainer.num_val_batches):
-            from robovlms_mobile.training.unsaved import no_validation
+            from robovlms_mobile.training.unsaved import warn_of_no_validation
 
-            warnings.warn(no_validation(pl_module.configs["batch_size"]), stacklevel=1)
+            warn_of_no_validation(pl_module.configs["batch_size"])
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
         every, step = self.options.every_n_steps, trainer.global_step

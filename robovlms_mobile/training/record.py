@@ -52,10 +52,9 @@ class RunRecord(Callback):
                 if dataset := own_dataset(trainer.train_dataloader):
                     dataset.copy_split(folder)
             before = read_json(folder / RECORD) or {}
-            self._record = describe(trainer, pl_module) | {
-                "audit": asdict(self.audited.found) if self.audited.found else before.get("audit"),
-                "sessions": _sessions(before, pl_module.configs),
-            }
+            audited = asdict(self.audited.found) if self.audited.found else before.get("audit")
+            told = {"audit": audited, "sessions": _sessions(before, pl_module.configs)}
+            self._record = describe(trainer, pl_module) | told
             self._write(trainer, pl_module, "running")
 
     def on_train_epoch_end(self, trainer, pl_module):
@@ -103,21 +102,21 @@ def _repository(folder, around=False):
     """
     try:
         import git
-    except ImportError:  # GitPython's own answer to a missing git program
-        return None
-    try:
+
         with git.Repo(folder, search_parent_directories=around) as repository:
             branch = None if repository.head.is_detached else repository.active_branch.name
             changed = repository.git.diff("HEAD", "--name-only").splitlines()
             return {"commit": repository.head.commit.hexsha, "branch": branch, "changed": changed}
-    except (git.exc.GitError, ValueError, OSError):  # no repository, no commit yet, or git refuses
+    except Exception:  # no git program, no repository, no commit yet, or git refuses: a run is not for that
         return None
 
 
 def _sessions(before, configs):
     """Return one entry for each time the run was started or resumed."""
-    started = {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv}
-    return [*before.get("sessions", []), started]
+    return [
+        *before.get("sessions", []),
+        {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv},
+    ]
 
 
 def _now():

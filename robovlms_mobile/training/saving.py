@@ -25,32 +25,6 @@ TENSORS = ("adapter_config.json", "adapter_model.safetensors", POLICY)
 REFUSALS = (OSError, SafetensorError)
 
 
-class WholeFiles(TorchCheckpointIO):
-    """Lightning's checkpoint files, replaced in one step and read without unpickling anything but tensors and values.
-
-    A disk that refuses is said and passed over, so that the other ranks of a run do not wait for ever.
-
-    Attributes:
-        on_refusal: called with the path and the error when the disk refuses.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.on_refusal = say_refused
-
-    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: Any = None) -> None:
-        try:
-            with replace_file(path) as temporary:
-                torch.save(checkpoint, temporary)
-        except (*REFUSALS, RuntimeError) as error:  # the last is what torch's writer makes of a full disk
-            self.on_refusal(path, error)
-
-    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict:
-        from robovlms_mobile.adapters.loading import read_checkpoint
-
-        return read_checkpoint(path)
-
-
 @contextmanager
 def unless_refused(path: str | Path) -> Iterator[None]:
     """Pass over a block that the disk refuses; said in the log, see `say_refused`."""
@@ -70,6 +44,30 @@ def say_refused(path: str | Path, error: Exception) -> None:
 def reason_of(error: Exception) -> str:
     """Return why a file could not be written, as the system says it: "No space left on device"."""
     return getattr(error, "strerror", None) or str(error)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Lightning's checkpoint files, replaced in one step and read without unpickling anything but tensors and values.
+
+    A disk that refuses is said and passed over, so that the other ranks of a run do not wait for ever.
+
+    Attributes:
+        on_refusal: called with the path and the error when the disk refuses.
+    """
+
+    on_refusal = staticmethod(say_refused)
+
+    def save_checkpoint(self, checkpoint: dict, path: str | Path, storage_options: Any = None) -> None:
+        try:
+            with replace_file(path) as temporary:
+                torch.save(checkpoint, temporary)
+        except (*REFUSALS, RuntimeError) as error:  # the last is what torch's writer makes of a full disk
+            self.on_refusal(path, error)
+
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict:
+        from robovlms_mobile.adapters.loading import read_checkpoint
+
+        return read_checkpoint(path)
 
 
 class AdapterWriter:

@@ -1,5 +1,6 @@
 """What to say of a run that cannot save, or has no score to tell its best epoch by. Loaded when there is need."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,13 +15,14 @@ def no_room(folder: str | Path, reason: str | None) -> CheckpointError:
     )
 
 
-def no_validation(batch_size: int) -> str:
-    """Return the warning of a run without `val_loss`."""
-    return (
+def warn_of_no_validation(batch_size: int) -> None:
+    """Warn of a run without `val_loss`."""
+    what = (
         f"This run has no val_loss: the validation windows do not fill one batch of {batch_size} (upstream drops what "
         "is left), or validation is switched off. 'best' goes by the training loss instead. Lower batch_size, or add "
         "episodes."
     )
+    warnings.warn(what, stacklevel=2)
 
 
 def not_logged(monitor: str, values: Mapping[str, float | None]) -> CheckpointError:

@@ -8,7 +8,9 @@ from support.checkouts import SUPPORT
 
 @pytest.fixture(scope="module")
 def seen(upstream_root, run_python, tiny_vlm):
-    done = run_python([SUPPORT / "probe_work.py", upstream_root, tiny_vlm], cwd=upstream_root, env={"PYTHONPATH": SUPPORT.parent})
+    done = run_python(
+        [SUPPORT / "probe_work.py", upstream_root, tiny_vlm], cwd=upstream_root, env={"PYTHONPATH": SUPPORT.parent}
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -5,6 +5,7 @@ import logging
 import os
 import warnings
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,6 +72,20 @@ def is_ours(path: str) -> bool:
         kinds = ("adapter_config.json", "policy.safetensors")
         return any(any(Path(path).glob(f"{below}{kind}")) for kind in kinds for below in ("", "*/"))
     return is_state(Path(path))
+
+
+def loaded(stock: Callable, path: str, source: str, configs: dict) -> "Module":
+    """Return upstream's module with what `model_load_path` names in it: what an earlier run trained, or upstream's own.
+
+    Args:
+        stock: upstream's `from_checkpoint`, bound to its class.
+        path, source, configs: its arguments.
+    """
+    if not is_ours(path):
+        return stock(path, source, configs)
+    module = stock(None, source, configs)
+    load(module, path)
+    return module
 
 
 def load(module: "Module", path: str | Path) -> None:

@@ -36,7 +36,8 @@ def hold(folder: Path) -> str | None:
             _lock(file)
         except BlockingIOError:
             with file:
-                return _holder(file)
+                file.seek(0)
+                return file.read() or "another process"  # which has not signed yet
         if _is_there(path, file):  # else its holder has just removed it, and another may be at a new one
             _held[path] = file, os.getpid()
             _sign(file)
@@ -96,8 +97,3 @@ def _sign(file):
     file.truncate(0)
     file.write(f"process {os.getpid()} on {socket.gethostname()}, since {since}")
     file.flush()
-
-
-def _holder(file):
-    file.seek(0)
-    return file.read() or "another process"  # which has not signed yet

@@ -28,13 +28,9 @@ def install() -> None:
         settle(configs)
         if ckpt_path is None or configs.get("resume"):  # whose weights are loaded last, over any others
             return stock(cls, None, ckpt_source, configs)
-        from robovlms_mobile.training.resume.earlier import is_ours, load
+        from robovlms_mobile.training.resume.earlier import loaded
 
-        if not is_ours(ckpt_path):
-            return stock(cls, ckpt_path, ckpt_source, configs)
-        module = stock(cls, None, ckpt_source, configs)
-        load(module, ckpt_path)
-        return module
+        return loaded(functools.partial(stock, cls), ckpt_path, ckpt_source, configs)
 
     from_checkpoint.stock = stock  # type: ignore[attr-defined]
     trainer.from_checkpoint = classmethod(from_checkpoint)

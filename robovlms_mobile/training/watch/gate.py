@@ -1,7 +1,5 @@
 """The audit before a new run's first step: what does not reach the action stops it, or is said."""
 
-import warnings
-
 from lightning.pytorch.callbacks import Callback
 
 from robovlms_mobile.errors import ConfigError
@@ -28,18 +26,11 @@ class AuditGate(Callback):
             raise ConfigError(f"mobile.audit is {option!r}, expected one of {list(AUDIT)}.")
         if option == "off" or trainer.global_step or pl_module.configs.get("resume"):
             return
-        self.found = found = trainer.strategy.broadcast(
-            _audited(trainer, pl_module) if trainer.is_global_zero else None
-        )
-        for about, what in (("not checked before this run: ", found.unchecked), ("", found.doubts)):
-            if what and trainer.is_global_zero:
-                warnings.warn(f"audit: {about}{'; '.join(what)}.", stacklevel=1)
-        if found.faults and option == "stop":
-            from robovlms_mobile.training.watch.unheard import refused
+        self.found = found = trainer.strategy.broadcast(trainer.is_global_zero and _audited(trainer, pl_module))
+        if found.faults or found.unchecked or found.doubts:
+            from robovlms_mobile.training.watch.unheard import say
 
-            raise refused(found.faults)
-        if found.faults and trainer.is_global_zero:
-            warnings.warn(f"audit: {'; '.join(found.faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
+            say(found, option, trainer.is_global_zero)
 
 
 def _audited(trainer, pl_module):

@@ -1,11 +1,35 @@
 """What to say of a policy that the instruction or the picture does not reach. Loaded where there is one."""
 
+import warnings
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from robovlms_mobile.errors import ModelError
 
+if TYPE_CHECKING:
+    from robovlms_mobile.training.watch.audit import Audit
+
 SHOWN = 6  # tokens named
 WHY = "they are masked, overwritten or detached"
+
+
+def say(found: "Audit", option: str, aloud: bool) -> None:
+    """Say what an audit found.
+
+    Args:
+        option: of `mobile.audit`, "stop" or "warn".
+        aloud: False on other ranks than zero, which do not warn.
+
+    Raises:
+        ModelError: what does not reach the action, unless `option` is "warn".
+    """
+    for about, what in (("not checked before this run: ", found.unchecked), ("", found.doubts)):
+        if what and aloud:
+            warnings.warn(f"audit: {about}{'; '.join(what)}.", stacklevel=1)
+    if found.faults and option == "stop":
+        raise refused(found.faults)
+    if found.faults and aloud:
+        warnings.warn(f"audit: {'; '.join(found.faults)}. The run goes on, as mobile.audit says.", stacklevel=1)
 
 
 def refused(faults: Sequence[str]) -> ModelError:
