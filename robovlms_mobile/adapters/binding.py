@@ -17,8 +17,7 @@ def contract_hash(folder: str | Path, contract: dict) -> str:
     what else was trained (policy.safetensors), of the adapters and of their options. Not covered: metrics.json, the
     model card, the golden frames, and what of the base model its fingerprint does not sample.
     """
-    told = json.dumps({**contract, "hash": None}, sort_keys=True)
-    digest = hashlib.sha256(told.encode())
+    digest = hashlib.sha256(json.dumps({**contract, "hash": None}, sort_keys=True).encode())
     for path in (Path(folder) / name for name in BOUND):
         if path.is_file():
             digest.update(path.name.encode())

@@ -41,5 +41,5 @@ class MobileKeyDecoder(RealDimsLoss, upstream.LSTMDecoder):
             from robovlms_mobile.model.off_keys import refused
 
             raise refused(float(distance.mean()))
-        scores = pred_action[self.learned].float()  # (B, W, N, 9)
-        return cross_entropy(scores.flatten(0, -2), key.flatten(), reduction="none").view_as(key)
+        scores = pred_action[self.learned].float().flatten(0, -2)  # (B W N, 9)
+        return cross_entropy(scores, key.flatten(), reduction="none").view_as(key)

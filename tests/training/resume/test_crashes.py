@@ -144,7 +144,7 @@ def test_two_epochs_that_cannot_be_saved_are_said_twice_and_change_nothing(probe
 
 def test_a_link_that_fails_leaves_no_file_of_another_folder_to_be_written_into(tiny_vlm, tmp_path, monkeypatch):
     module = Tiny(tiny_vlm, falling, every=1)
-    writer = AdapterWriter(module, trainable_names(module), {})
+    writer = AdapterWriter(module, trainable_names(module), {"contract.json": {}})
     assert writer.write(tmp_path / "last", {})
     link = os.link
 
