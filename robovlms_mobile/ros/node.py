@@ -12,15 +12,14 @@ from geometry_msgs.msg import Twist
 from rcl_interfaces.msg import ParameterDescriptor
 from rclpy.duration import Duration
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from robovlms_mobile.data.names import check_keys
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.ros.camera_messages import frame_of
+from robovlms_mobile.ros.camera_topic import CameraTopic
 from robovlms_mobile.ros.guard import Cause, Guard, Stop
 from robovlms_mobile.ros.node_parameters import Parameters
 from robovlms_mobile.ros.pilot import Pilot
@@ -28,7 +27,7 @@ from robovlms_mobile.ros.policy_process import PolicyProcess
 
 NAME = "robovlms_mobile"
 LAST = 3  # zero Twists when the node ends
-NEWEST = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)  # hears reliable cameras as well
+LOOKED = 0.2  # seconds between two looks for a camera
 TOLD = 1.0  # seconds between two diagnostics
 ROS_OWN = ("use_sim_time", "start_type_description_service")  # parameters of every node
 LEVELS = {None: DiagnosticStatus.OK, False: DiagnosticStatus.WARN, True: DiagnosticStatus.ERROR}  # by `latched`
@@ -61,13 +60,13 @@ class PolicyNode(Node):
         self._pilot = Pilot(self.guard, policy.ask, self._wake)
         self._wheels = self.create_publisher(Twist, given.cmd_topic, 1)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 10)
-        kind = CompressedImage if given.transport == "compressed" else Image
-        self.create_subscription(kind, given.image_topic, self._see, NEWEST)
+        self._camera = CameraTopic(self, given.image_topic, given.transport == "compressed", self._see)
         self.create_subscription(String, "/instruction", self._hear, 10)
         self.create_service(Trigger, "~/stop", partial(self._done, self.guard.stop))
         self.create_service(Trigger, "~/reset", partial(self._done, self.guard.reset))
         self.create_timer(1 / given.publish_rate, self._tick)
         self.create_timer(TOLD, self._diagnose)
+        self.create_timer(LOOKED, self._camera.attune)
         shown = "; ".join(f"{name}: {value}" for name, value in policy.facts.shown.items())
         self.get_logger().info(f"{shown}; rate: {1 / self.guard.rules.period:g}")
         return self.guard
@@ -105,7 +104,7 @@ class PolicyNode(Node):
         if (found and found.cause) is not (self._told and self._told.cause):
             self._told = found
             if found:
-                self.get_logger().warning(f"Standing: {_sentence(found)}")
+                self.get_logger().warning(f"Standing: {self._sentence(found)}")
             else:  # a line of its own: rclpy refuses one that logs in two severities
                 self.get_logger().info("Driving.")
             self._diagnose()
@@ -114,7 +113,7 @@ class PolicyNode(Node):
         before = self.guard.stopped()
         do()
         self._tick()
-        response.success, response.message = not self.guard.over, f"before: {_sentence(before)}"
+        response.success, response.message = not self.guard.over, f"before: {self._sentence(before)}"
         return response
 
     def _diagnose(self):
@@ -122,11 +121,18 @@ class PolicyNode(Node):
         shown = {"cause": found.cause.name if found else "", "instruction": self.guard.instruction}
         shown["infer_ms"] = f"{1000 * last.seconds:.0f}" if last else ""
         status = DiagnosticStatus(name=f"{NAME}: policy", hardware_id=os.uname().nodename)
-        status.level, status.message = LEVELS[found and found.cause.latched], _sentence(found)
+        status.level, status.message = LEVELS[found and found.cause.latched], self._sentence(found)
         status.values = [KeyValue(key=key, value=value) for key, value in {**shown, **self.guard.facts.shown}.items()]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _sentence(self, stop):
+        """Return a stop in words."""
+        if stop is None:
+            return "driving"
+        hint = self._camera.hint() if stop.cause is Cause.NO_FRAME else ""
+        return ": ".join(filter(None, (stop.cause.text, stop.detail, hint)))
 
 
 def run(make: Callable[[Parameters], Any], ros_args: Sequence[str] = ()) -> int:
@@ -164,7 +170,3 @@ def run(make: Callable[[Parameters], Any], ros_args: Sequence[str] = ()) -> int:
         policy.close()
         node.destroy_node()
         rclpy.shutdown()
-
-
-def _sentence(stop):
-    return "driving" if stop is None else ": ".join(filter(None, (stop.cause.text, stop.detail)))

@@ -29,8 +29,8 @@ def robot_of():
     this fault; `through` wraps the node's command, `frame(robot)` makes the camera's messages."""
     robots = []
 
-    def start(fault, told, through=None, frame=None, **parameters):
-        robot = Robot(free_domain(), parameters)
+    def start(fault, told, through=None, frame=None, reliable=True, **parameters):
+        robot = Robot(free_domain(), parameters, reliable)
         robots.append(robot)
         robot.node_process = robot.start(["-m", "support.faulty_policies", fault, told], through)
         assert robot.spin(60, frame and partial(frame, robot), robot.drives), "the robot never drove"
@@ -126,6 +126,29 @@ def test_a_compressed_camera_that_is_cut_off(robot_of, tmp_path):
     robot = robot_of("none", tmp_path / "told", frame=jpeg, transport="compressed")
     assert stands_within(robot, time.monotonic(), 0.3, lambda: jpeg(robot, whole=False))
     assert robot.causes[-1] == "BAD_FRAME"
+
+
+@slow
+@pytest.mark.parametrize("reliable", [True, False])
+def test_a_camera_is_heard_as_reliably_as_it_sends(robot_of, tmp_path, reliable):
+    robot = robot_of("none", tmp_path / "told", reliable=reliable)
+    robot.spin(2)  # it looks again each second
+    (heard,) = robot.node.get_subscriptions_info_by_topic("/camera/image_raw")
+    assert heard.qos_profile.reliability.name == ("RELIABLE" if reliable else "BEST_EFFORT")
+    assert robot.spin(5, until=robot.drives)
+
+
+@slow
+def test_a_camera_of_the_other_kind_is_told(tmp_path):
+    robot = Robot(free_domain())
+    robot.parameters["transport"] = "compressed"
+    said = "/camera/image_raw is sensor_msgs/msg/Image, expected sensor_msgs/msg/CompressedImage: see transport"
+    try:
+        robot.start(["-m", "support.faulty_policies", "none", tmp_path / "told"])
+        assert robot.spin(30, until=lambda: any(said in each for each in robot.said)), robot.said
+        assert not any(any(velocity) for _, velocity in robot.twists)
+    finally:
+        robot.close()
 
 
 @slow

@@ -1,17 +1,20 @@
 """A robot over real ROS 2, as a test sees it: a camera to be tampered with, and the Twists that come, with times."""
 
-import itertools
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from filelock import FileLock, Timeout
 from geometry_msgs.msg import Twist
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
@@ -29,18 +32,24 @@ PARAMETERS = {
 }
 
 
-_domains = itertools.count(os.getpid())
+_claimed = []
 
 
 def free_domain():
-    """Return a domain id that no other test of this process has, and hardly one of another's."""
-    return 1 + next(_domains) % 101
+    """Return a domain id that no other test on this machine has while this process lives."""
+    for domain in range(1, 102):
+        lock = FileLock(Path(tempfile.gettempdir()) / f"robovlms-mobile-ros-domain-{domain}.lock")
+        with contextlib.suppress(Timeout):
+            lock.acquire(timeout=0)
+            _claimed.append(lock)
+            return domain
+    raise AssertionError("all domain ids are taken")
 
 
 class Robot:
     """Camera and wheels on a domain of their own, on the loopback interface alone."""
 
-    def __init__(self, domain, parameters=None):
+    def __init__(self, domain, parameters=None, reliable=True):
         self.environ = {**loopback(), "ROS_DOMAIN_ID": str(domain)}
         os.environ.update(self.environ)
         self.context = rclpy.Context()
@@ -50,9 +59,10 @@ class Robot:
         self.executor.add_node(self.node)
         self.parameters = {**PARAMETERS, **(parameters or {})}
         compressed = self.parameters.get("transport") == "compressed"
-        self.camera = self.node.create_publisher(CompressedImage if compressed else Image, "/camera/image_raw", 1)
+        sent = 1 if reliable else qos_profile_sensor_data
+        self.camera = self.node.create_publisher(CompressedImage if compressed else Image, "/camera/image_raw", sent)
         self.instructions = self.node.create_publisher(String, "/instruction", 1)
-        self.twists, self.causes = [], []
+        self.twists, self.causes, self.said = [], [], []
         self.node.create_subscription(Twist, "/cmd_vel", self._move, 10)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._hear, 10)
         self.rng, self.processes = np.random.default_rng(0), []
@@ -62,6 +72,7 @@ class Robot:
 
     def _hear(self, message):
         (status,) = message.status
+        self.said.append(status.message)
         self.causes.append(next(each.value for each in status.values if each.key == "cause"))
 
     def image(self, data=None, late=0.0, encoding="rgb8"):
