@@ -21,6 +21,7 @@ VERBS = {
     "data": "data",
     "bench": "bench",
     "upstream": "upstream",
+    "verify": "verify",
     "eval": "eval",
     "drive": "drive",
     "ros": "ros",

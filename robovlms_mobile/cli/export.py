@@ -4,6 +4,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
+from robovlms_mobile.errors import CheckoutError, ModelError
+
 if TYPE_CHECKING:
     from robovlms_mobile.adapters.export import Export
 
@@ -19,6 +21,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--merge", action="store_true", help="write the whole model, adapters merged in, and prove it")
     parser.add_argument("--dtype", choices=("fp32", "fp16", "bf16"), help="precision; default: as it is")
     parser.add_argument("--force", action="store_true", help="replace an earlier export")
+    parser.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
@@ -37,8 +40,35 @@ def run(args: argparse.Namespace) -> int:
             dtype=args.dtype,
             force=args.force,
         )
-    print(json.dumps(done.to_json(), indent=2) if args.json else format_export(done))
-    return 0
+    found, note = _verified(args)
+    if args.json:
+        told = {"verification": found.to_json() if found else None, "not_verified": note}
+        print(json.dumps({**done.to_json(), **told}, indent=2))
+    else:
+        print(format_export(done))
+        print(_proof(found) if found else f"verified    {note}")
+    return int(found is not None and not found.same)
+
+
+def _proof(found):
+    from robovlms_mobile.policy.verification import describe
+
+    return describe(found)
+
+
+def _verified(args):
+    """Return (a `Verification` of what was written, by the golden frames of what was exported, or None; why not)."""
+    from robovlms_mobile.adapters.export import adapter_folder
+    from robovlms_mobile.policy.golden import has_golden
+    from robovlms_mobile.policy.verification import carry_over
+
+    source = adapter_folder(args.run_folder, args.which)
+    if not has_golden(source):
+        return None, f"no: {source} has no golden frames. Write them, then export: robovlms-mobile verify RUN --write"
+    try:
+        return carry_over(source, args.to, base=args.base, root=args.root), None
+    except (CheckoutError, ModelError) as error:
+        return None, f"no: {error}"
 
 
 def format_export(done: "Export") -> str:

@@ -11,6 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("adapters", metavar="ADAPTERS", help="an adapter folder, or one that export --merge wrote")
     parser.add_argument("--base", metavar="DIR", help="the base model (default: the folder the adapters name)")
     parser.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
+    parser.add_argument("--unverified", action="store_true", help="do not replay the golden frames first")
     parser.add_argument(
         "--ros-args", nargs=argparse.REMAINDER, default=[], help="the rest is ROS's: -p NAME:=VALUE, --params-file F"
     )
@@ -24,5 +25,5 @@ def run(args: argparse.Namespace) -> int:
     from robovlms_mobile.ros.node import run
     from robovlms_mobile.ros.real_policy import load
 
-    make = partial(load, args.adapters, args.base, args.root)
+    make = partial(load, args.adapters, args.base, args.root, unverified=args.unverified)
     return run(make, ["--ros-args", *args.ros_args])

@@ -23,6 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dtype", choices=("fp32", "bf16", "fp16"), help="of the weights (default: the contract's)")
     parser.add_argument("--base", metavar="DIR", help="the base model's folder (default: where it was trained from)")
     parser.add_argument("--any-instruction", action="store_true", help="warn of one never trained, do not refuse it")
+    parser.add_argument("--unverified", action="store_true", help="do not replay the golden frames first")
     parser.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
 
 
@@ -45,6 +46,11 @@ def run(args: argparse.Namespace) -> int:
         strict=not args.any_instruction,
         root=args.root,
     )
+
+    if not args.unverified:
+        from robovlms_mobile.policy.verification import proved
+
+        print(proved(policy), flush=True)
 
     def ready(port):
         print(f"serving {args.adapters} at ws://{args.host}:{port}, contract {policy.metadata['hash']}", flush=True)

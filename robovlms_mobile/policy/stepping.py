@@ -30,6 +30,9 @@ class FrameByFrame:
         lock: of the model, where several steppers share one.
 
     Attributes:
+        space: what the head's numbers mean in m/s and rad/s.
+        transform: what makes of a picture what the model is shown.
+        prompt: upstream's name of the text around an instruction.
         memory: what the head keeps of the frames before; may be kept and put back.
 
     Raises:
@@ -42,14 +45,15 @@ class FrameByFrame:
         self.transform = model.image_processor
         _refuse_others(self.transform, configs)
         self.lock = lock or threading.Lock()
+        self.prompt = configs["tokenizer"].get("tokenizer_type") or configs["model"]
         self.memory: dict[str, Any] = {}
         self._device = next(model.parameters()).device
         self._text: tuple = ()
 
     def reset(self, instructions: list[str]) -> None:
         """Start an episode in each drive. instructions: n strings."""
-        name = self.configs["tokenizer"].get("tokenizer_type") or self.configs["model"]
-        self._text = tuple(each.to(self._device) for each in tokens(self.model.tokenizer, name, list(instructions)))
+        found = tokens(self.model.tokenizer, self.prompt, list(instructions))
+        self._text = tuple(each.to(self._device) for each in found)
         head = self.model.act_head
         with self.lock:
             if hasattr(head, "reset"):
@@ -70,9 +74,13 @@ class FrameByFrame:
         planes = np.stack([self.transform.resize(Image.fromarray(frame)) for frame in frames])
         return self.act_on_planes(torch.from_numpy(planes))
 
-    @torch.no_grad()
     def act_on_planes(self, planes: torch.Tensor) -> np.ndarray:
         """As `act`, from pictures that are resized already: (n, 3, S, S) uint8. Nothing is remembered of a failure."""
+        return self.space.decode(self.predicted(planes))
+
+    @torch.no_grad()
+    def predicted(self, planes: torch.Tensor) -> np.ndarray:
+        """As `act_on_planes`, what the head says of it: (n, N, 6) in [-1, 1], the real dims first."""
         head = self.model.act_head
         with self.lock:
             for name, value in self.memory.items():
@@ -80,8 +88,7 @@ class FrameByFrame:
             predicted = self.model.inference(planes[:, None].to(self._device), *self._text)["action"]
             self.memory = _taken(head)
         arm = predicted[0] if isinstance(predicted, tuple | list) else predicted
-        arm = arm.reshape(len(planes), -1, *arm.shape[-2:])[:, -1]  # (n, N, 6)
-        return self.space.decode(arm.float().cpu().numpy())
+        return arm.reshape(len(planes), -1, *arm.shape[-2:])[:, -1].float().cpu().numpy()
 
 
 def _taken(head):

@@ -8,15 +8,21 @@ if TYPE_CHECKING:
     from robovlms_mobile.policy import MobilePolicy
 
 
-def load(adapters: str, base: str | None, root: str | None, given: Parameters) -> "MobilePolicy":
+def load(
+    adapters: str, base: str | None, root: str | None, given: Parameters, unverified: bool = False
+) -> "MobilePolicy":
     """Return the policy.
 
     Args:
         adapters, base, root: folders, as `MobilePolicy.from_pretrained` takes them.
+        unverified: do not replay the golden frames first.
+
+    Raises:
+        MobileError: it does not load, or is not the policy that its golden frames are of.
     """
     from robovlms_mobile.policy import MobilePolicy
 
-    return MobilePolicy.from_pretrained(
+    policy = MobilePolicy.from_pretrained(
         adapters,
         device=given.device or None,
         dtype=given.dtype or None,
@@ -25,3 +31,8 @@ def load(adapters: str, base: str | None, root: str | None, given: Parameters) -
         root=root,
         execute=given.execute or None,
     )
+    if not unverified:
+        from robovlms_mobile.policy.verification import proved
+
+        print(f"robovlms-mobile: {proved(policy)}", flush=True)
+    return policy

@@ -120,7 +120,7 @@ def test_too_little_room_is_said_before_anything_is_written(run, tmp_path, monke
 def test_the_verb_prints_json_and_text(run, tmp_path, capsys):
     assert main(["export", str(run), "--to", str(tmp_path / "a"), "--merge", "--dtype", "bf16", "--json"]) == 0
     done = json.loads(capsys.readouterr().out)
-    assert done.keys() == {"to", "merged", "dtype", "bytes", "probe"}
+    assert done.keys() == {"to", "merged", "dtype", "bytes", "probe", "verification", "not_verified"}
     assert done["probe"]["difference"] <= done["probe"]["tolerance"]
     assert main(["export", str(run), "--to", str(tmp_path / "b"), "--merge"]) == 0
     printed = capsys.readouterr()
