@@ -45,10 +45,12 @@ def test_the_estimate_of_the_lstm_head_is_what_torch_builds(tiny_vlm):
     assert "config.json" in found.sizes_from
 
 
-def test_kosmos_2_as_the_lab_trains_it_is_28_million_of_adapters_and_39_of_head():
+def test_kosmos_2_is_28_million_of_adapters_and_14_of_head_or_39_with_the_labs_four_layers():
     lab = load_config(Path(__file__).parents[2] / "configs/mobile_vla_lora.json")
     found = estimate(lab | {"vlm": {}, "model_path": "nowhere"})
-    assert (found.lora, found.head) == (28_311_552, 39_502_652)
+    assert (found.lora, found.head) == (28_311_552, 14_312_252)
+    lab["act_head"]["num_layers"] = 4
+    assert estimate(lab | {"vlm": {}, "model_path": "nowhere"}).head == 39_502_652
 
 
 @pytest.mark.parametrize("change", [{}, {"num_layers": 1}, {"type": "MobileFCDecoder"}, {"latent": 2}])
