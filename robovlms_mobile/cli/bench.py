@@ -1,15 +1,16 @@
-"""`robovlms-mobile bench data|checkpoint|drive`: figures behind the claims, each a ratio measured in one run."""
+"""`robovlms-mobile bench data|checkpoint|policy|drive`: figures behind the claims, each a ratio measured in one run."""
 
 import argparse
 import json
 import sys
 from pathlib import Path
 
-HELP = "measure the data path, checkpoints, and what makes a policy drive better"
+HELP = "measure the data path, checkpoints, a policy's steps, and what makes one drive better"
 DATA = "measure the data path against the obvious loader"
 CHECKPOINT = (
     "measure what a run saves against upstream's checkpoint; the real size takes minutes, 16 GB and 17 GB of disk"
 )
+POLICY = "measure how long a policy takes to load and to answer, by device and precision"
 DRIVE = (
     "train the demo's policy in variants and drive all of them: which head, windows, augmentation; hours of two cores, "
     "and what is finished in --out is not done again"
@@ -29,6 +30,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)"
     )
     checkpoint.add_argument("--json", action="store_true", help="print JSON")
+    policy = what.add_parser("policy", help=POLICY, description=POLICY)
+    policy.add_argument("adapters", nargs="?", metavar="ADAPTERS", help="an adapter folder (default: one of --size)")
+    policy.add_argument("--size", choices=("tiny", "real"), default="tiny", help="of the base model, random weights")
+    policy.add_argument("--steps", type=int, default=30, metavar="N", help="measured ones (default 30)")
+    policy.add_argument("--base", metavar="DIR", help="the base model's folder (default: where it was trained from)")
+    policy.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
+    policy.add_argument("--json", action="store_true", help="print JSON")
     drive = what.add_parser("drive", help=DRIVE, description=DRIVE)
     drive.add_argument("--out", default="runs/bench-drive", metavar="DIR", help="default runs/bench-drive")
     drive.add_argument("--seeds", default="11,12,13", metavar="S,S,…", help="of the trainings (default 11,12,13)")
@@ -57,6 +65,12 @@ def _checkpoint(args):
     from robovlms_mobile.bench.checkpoint import bench_checkpoint
 
     return bench_checkpoint(("tiny", "real") if args.size == "both" else (args.size,), args.root)
+
+
+def _policy(args):
+    from robovlms_mobile.bench.policy_step import bench_policy
+
+    return bench_policy(args.adapters, size=args.size, steps=args.steps, base=args.base, root=args.root)
 
 
 def _drive(args):
@@ -110,6 +124,22 @@ def _format_size(size, result):
     return _table(lines) + ("" if size == "real" else "\nThe claims are about Kosmos-2 of real size: --size real.")
 
 
+def format_policy(result: dict) -> str:
+    """Return a policy's figures as text, a line a device and precision."""
+    lines = [("", "load, peak memory, a step p50 and p95, the whole window again instead of one frame")]
+    for row in result["rows"]:
+        told = row.get("unmeasured") and f"unmeasured: {row['unmeasured']}"
+        lines.append(
+            (
+                f"{row['device']} {row['dtype']}",
+                told
+                or f"{row['load_s']:.1f} s, {row['memory_mb']:.0f} MB, {row['p50_ms']:.1f} ms, {row['p95_ms']:.1f} ms, "
+                f"{row['window_ms']:.1f} ms ({row['ratio']:.1f}×)",
+            )
+        )
+    return _table(lines)
+
+
 def format_drive(result: dict) -> str:
     """Return the table in Markdown: each row's shares, and how it differs from the reference."""
     lines = [
@@ -128,6 +158,7 @@ def format_drive(result: dict) -> str:
 MEASURES = {
     "data": (_data, format_data),
     "checkpoint": (_checkpoint, format_checkpoint),
+    "policy": (_policy, format_policy),
     "drive": (_drive, format_drive),
 }
 

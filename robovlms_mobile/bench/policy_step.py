@@ -1,0 +1,136 @@
+"""Measure a policy that drives: seconds to load it, its memory, and a step's time. Each row in a process of its own."""
+
+import multiprocessing
+import resource
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from robovlms_mobile.bench.short_run import at_end_of_run, check_room
+from robovlms_mobile.checkout.location import require_checkout
+from robovlms_mobile.errors import MobileError
+
+DTYPES = ("fp32", "bf16", "fp16")
+SIZE = (1280, 720)  # of a camera's frame, which every step resizes
+WARM_UP = 3  # steps that are not counted
+SENTENCE = "Drive around the box on the left to the cup."
+
+
+def bench_policy(
+    adapters: str | Path | None = None,
+    *,
+    size: str = "tiny",
+    steps: int = 30,
+    base: str | Path | None = None,
+    root: str | Path | None = None,
+) -> dict[str, Any]:
+    """Measure a policy on every device here, in each precision.
+
+    Args:
+        adapters: an adapter folder; None trains one step of a model of `size` and takes what that leaves.
+        size: "tiny", or "real": Kosmos-2's own size with random weights.
+        steps: measured ones.
+        base, root: see `MobilePolicy.from_pretrained`.
+
+    Returns:
+        dict: "model", "steps", and "rows", a dict each: device, dtype, load_s, memory_mb (the process's peak on a CPU,
+        the allocator's on a GPU), p50_ms and p95_ms of a step, window_ms (p50 of going through all `window` frames
+        again instead of keeping what the head remembers) and ratio; or "unmeasured", why there is nothing.
+
+    Raises:
+        CheckoutError: no checkout.
+        MobileError: too little memory or disk for `size`.
+    """
+    checkout, name = require_checkout(root), str(adapters or size)
+    with tempfile.TemporaryDirectory() as scratch:
+        if adapters is None:
+            check_room(size, scratch)
+            run = at_end_of_run(checkout, Path(scratch), size, lambda trainer, module: module.configs["output_dir"])
+            adapters = Path(run) / "best"
+        rows = [_row(device, dtype, adapters, base, checkout, steps) for device in ("cpu", "cuda") for dtype in DTYPES]
+    return {"model": name, "steps": steps, "rows": rows}
+
+
+def _row(device, dtype, *given):
+    import torch
+
+    told: dict[str, Any] = {"device": device, "dtype": dtype}
+    if device == "cuda" and not torch.cuda.is_available():
+        return told | {"unmeasured": "there is no CUDA here"}
+    spawning = multiprocessing.get_context("spawn")
+    mine, other = spawning.Pipe()
+    process = spawning.Process(target=_measured, args=(other, device, dtype, *given))
+    process.start()
+    other.close()
+    try:
+        found = mine.recv()
+    except EOFError:
+        process.join()
+        found = {"unmeasured": f"its process ended with exit code {process.exitcode}"}
+    process.join()
+    return told | found
+
+
+def _measured(connection, device, dtype, adapters, base, root, steps):
+    """Run in the row's process."""
+    import torch
+
+    from robovlms_mobile.policy import MobilePolicy
+
+    warnings.simplefilter("ignore")  # of pictures of another size than the recordings
+    began = time.perf_counter()
+    try:
+        policy = MobilePolicy.from_pretrained(adapters, device=device, dtype=dtype, base=base, root=root, strict=False)
+        policy.reset(SENTENCE)
+        loaded = time.perf_counter() - began
+        window = policy.metadata["contract"]["image"]["window"]
+        wait = torch.cuda.synchronize if device == "cuda" else _nothing
+        frames = np.random.default_rng(0).integers(0, 256, (window, *SIZE[::-1], 3), np.uint8)
+        step = _timed(lambda number: policy.infer({"image": frames[number % window]}), steps, wait)
+        whole = _timed(lambda number: _window(policy, frames), max(3, steps // window), wait)
+    except (MobileError, RuntimeError) as error:  # the second: a kernel that is not there, too little memory
+        connection.send({"unmeasured": str(error)[:200]})
+        return
+    p50, p95 = np.percentile(step, (50, 95))
+    again = float(np.percentile(whole, 50))
+    found = {"load_s": loaded, "memory_mb": _memory(device), "p50_ms": float(p50), "p95_ms": float(p95)}
+    connection.send({**found, "window_ms": again, "ratio": again / float(p50), "window": window})
+
+
+def _window(policy, frames):
+    policy.reset(SENTENCE)
+    for frame in frames:
+        policy.infer({"image": frame})
+
+
+def _timed(call, count, wait):
+    """Return milliseconds of each of `count` calls, the device's work done; some before them are not counted."""
+    found = []
+    for number in range(-WARM_UP, count):
+        wait()
+        began = time.perf_counter()
+        call(number)
+        wait()
+        found.append(1000 * (time.perf_counter() - began))
+    return found[WARM_UP:]
+
+
+def _memory(device):
+    """Return the peak in MB (10⁶ bytes)."""
+    if device == "cuda":
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 1e6
+    if sys.platform == "linux":  # whose ru_maxrss counts what the parent had when it forked
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024 / 1e6
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # macOS counts bytes
+
+
+def _nothing():
+    """A CPU has nothing to wait for."""
