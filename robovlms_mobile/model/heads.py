@@ -26,7 +26,7 @@ class RealDimsLoss:
         labels: Sequence[torch.Tensor],
         attention_mask: torch.Tensor | None = None,
     ) -> dict[str, torch.Tensor]:
-        """The mean of `errors` of each sample over what its mask calls real, then the samples' mean.
+        """The mean of `_errors` of each sample over what its mask calls real, then the samples' mean.
 
         A mean over all that is real in the batch, as upstream's, would give a sample with few real actions less
         weight the more others have: what it contributes would depend on who shares its batch.
@@ -36,14 +36,14 @@ class RealDimsLoss:
             labels: (arm (B, W, N, 6), gripper (B, W, N)), in [-1, 1].
             attention_mask: (B, W, N), True where an action is real; None for all. A sample without any adds 0.
         """
-        each = self.errors(pred_action, labels)
+        each = self._errors(pred_action, labels)
         if attention_mask is None:
             return {"loss_arm": each.mean()}
         real = attention_mask.bool()  # (B, W, N)
         total = each.masked_fill(~real, 0).flatten(1).sum(1)
         return {"loss_arm": (total / real.flatten(1).sum(1).clamp(min=1)).mean()}
 
-    def errors(self, pred_action, labels):
+    def _errors(self, pred_action, labels):
         """Huber loss (δ = 1) of each action, a mean over its real dims: (B, W, N)."""
         arm = pred_action[0] if isinstance(pred_action, (tuple, list)) else pred_action
         return huber_loss(arm[..., : self.real_dims], labels[0][..., : self.real_dims], reduction="none").mean(-1)

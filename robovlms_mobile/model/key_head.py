@@ -33,7 +33,7 @@ class MobileKeyDecoder(RealDimsLoss, upstream.LSTMDecoder):
         scores, gripper = super().forward(tok_seq, **kwargs)
         return pad(self.keys[scores.argmax(-1)], (0, 4)), gripper, scores
 
-    def errors(self, pred_action, labels):
+    def _errors(self, pred_action, labels):
         """Cross-entropy of each action's key, (B, W, N). A label is the key nearest to it."""
         wanted = labels[0][..., None, :2].float()  # (B, W, N, 1, 2)
         distance, key = (wanted - self.keys).norm(dim=-1).min(-1)

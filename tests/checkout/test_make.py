@@ -41,4 +41,6 @@ def test_the_demo_does_not_print_another_runs_command(tmp_path):
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     runs = "runs/checkpoints/kosmos2/demo"
-    assert done.stdout.splitlines() == [f"robovlms-mobile summary {runs}", f"robovlms-mobile drive {runs}"]
+    *calls, last = done.stdout.splitlines()
+    assert calls == [f"robovlms-mobile summary {runs}", f"robovlms-mobile drive {runs}"]
+    assert "LoRA's own share" in last

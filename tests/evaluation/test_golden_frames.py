@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def proof(trained, run_python, tmp_path_factory):
