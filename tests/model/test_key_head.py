@@ -12,6 +12,8 @@ from robovlms_mobile.config.refusals import refusals
 
 KEYS = {"act_head": {"type": "MobileKeyDecoder"}}
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def seen(upstream_root, run_python):

@@ -5,6 +5,8 @@ import json
 import pytest
 from support.checkouts import SUPPORT
 
+pytestmark = pytest.mark.heavy
+
 
 @pytest.fixture(scope="module")
 def seen(upstream_root, run_python, tiny_vlm):
