@@ -57,6 +57,11 @@ def newest_run(folder: str | Path) -> Path:
     return max(found, key=lambda path: ((path.parent / LOSSES).is_file(), path.stat().st_mtime)).parent
 
 
+def config_of(run: str | Path) -> dict:
+    """Return the config that a run in folder `run` was trained with. Raises OSError for one without its record."""
+    return json.loads((Path(run) / RECORD).read_text(encoding="utf-8"))["config"]
+
+
 def summarise(folder: str | Path) -> RunSummary:
     """Return the `RunSummary` of `newest_run(folder)`. Raises CheckpointError for one without an epoch."""
     run = newest_run(folder)

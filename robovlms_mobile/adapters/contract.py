@@ -1,6 +1,5 @@
 """What the robot must know to use adapters: units, axes, ranges, colours, resize, prompt, base model."""
 
-from robovlms_mobile.data.actions import ActionSpace
 from robovlms_mobile.data.block import Block, action_space
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.options import mobile_blocks, real_dims
@@ -24,8 +23,7 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
     """
     block = next(iter(mobile_blocks(configs)), {})
     dims = real_dims(configs)
-    space: ActionSpace = action_space(configs, dims)
-    low, high = space.bounds
+    low, high = action_space(configs, dims).bounds
     return {
         "action": {
             "dims": list(dims),

@@ -96,5 +96,6 @@ def _digest(weights):
 
 
 def _sampled_rows(shape):
-    first = (0, shape[0] // 2, shape[0] - 1)
-    return [slice(0, shape[0])] if len(shape) == 1 else [slice(row, row + 1) for row in first]
+    if len(shape) == 1:
+        return [slice(0, shape[0])]
+    return [slice(row, row + 1) for row in (0, shape[0] // 2, shape[0] - 1)]

@@ -10,8 +10,9 @@ from typing import Any
 
 from robovlms_mobile.bench.drive_rows import ROWS, Row
 from robovlms_mobile.checkout.location import shipped
+from robovlms_mobile.config.parents import updated
 from robovlms_mobile.errors import CheckpointError, MobileError
-from robovlms_mobile.runs import summarise
+from robovlms_mobile.runs import config_of, summarise
 
 DEMO = "mobile_vla_demo.json"
 EPISODES: dict[str, Any] = {"episodes": 120, "frames": 24, "size": (320, 180), "seed": 0}  # as make demo writes them
@@ -85,11 +86,9 @@ def _config(plan, row, seed):
     config |= {"model_path": model, "model_config": f"{model}/config.json"}
     config |= {f"{name}_root": str(plan.out / name) for name in ("output", "log", "cache")}
     config["trainer"] = {"enable_progress_bar": False} | ({"max_epochs": plan.epochs} if plan.epochs else {})
-    changes = [{block: {"pretrained_model_name_or_path": model} for block in ("tokenizer", "vlm")}]
-    changes += [{block: {"data_dir": folder} for block in ("train_dataset", "val_dataset")}, row.config]
-    for key, value in ((key, value) for change in changes for key, value in change.items()):
-        config[key] = {**config.get(key, {}), **value} if isinstance(value, dict) else value
-    return config
+    config |= {block: {"pretrained_model_name_or_path": model} for block in ("tokenizer", "vlm")}
+    config |= {block: {"data_dir": folder} for block in ("train_dataset", "val_dataset")}
+    return updated(config, row.config, Path(DEMO))
 
 
 def _trained(plan, config):
@@ -119,8 +118,7 @@ def _finished(out, name):
     """Return the newest run of a name that trained all its epochs, else None."""
     for folder in sorted(out.glob(f"output/**/{name}"), reverse=True):
         try:
-            epochs = json.loads((folder / "run.json").read_text())["config"]["trainer"]["max_epochs"]
-            if summarise(folder).epochs == epochs:
+            if summarise(folder).epochs == config_of(folder)["trainer"]["max_epochs"]:
                 return folder
         except (CheckpointError, OSError):
             continue

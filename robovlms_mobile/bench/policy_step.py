@@ -6,6 +6,8 @@ import sys
 import tempfile
 import time
 import warnings
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,12 @@ import numpy as np
 
 from robovlms_mobile.bench.short_run import at_end_of_run, check_room
 from robovlms_mobile.checkout.location import require_checkout
+from robovlms_mobile.data.instructions import DEFAULT
 from robovlms_mobile.errors import MobileError
 
 DTYPES = ("fp32", "bf16", "fp16")
 SIZE = (1280, 720)  # of a camera's frame, which every step resizes
 WARM_UP = 3  # steps that are not counted
-SENTENCE = "Drive around the box on the left to the cup."
 
 
 def bench_policy(
@@ -62,21 +64,14 @@ def _row(device, dtype, *given):
     told: dict[str, Any] = {"device": device, "dtype": dtype}
     if device == "cuda" and not torch.cuda.is_available():
         return told | {"unmeasured": "there is no CUDA here"}
-    spawning = multiprocessing.get_context("spawn")
-    mine, other = spawning.Pipe()
-    process = spawning.Process(target=_measured, args=(other, device, dtype, *given))
-    process.start()
-    other.close()
-    try:
-        found = mine.recv()
-    except EOFError:
-        process.join()
-        found = {"unmeasured": f"its process ended with exit code {process.exitcode}"}
-    process.join()
-    return told | found
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        try:
+            return told | pool.submit(_measured, device, dtype, *given).result()
+        except BrokenProcessPool:  # killed for its memory
+            return told | {"unmeasured": "its process ended before it had measured anything"}
 
 
-def _measured(connection, device, dtype, adapters, base, root, steps):
+def _measured(device, dtype, adapters, base, root, steps):
     """Run in the row's process."""
     import torch
 
@@ -86,7 +81,7 @@ def _measured(connection, device, dtype, adapters, base, root, steps):
     began = time.perf_counter()
     try:
         policy = MobilePolicy.from_pretrained(adapters, device=device, dtype=dtype, base=base, root=root, strict=False)
-        policy.reset(SENTENCE)
+        policy.reset(DEFAULT)
         loaded = time.perf_counter() - began
         window = policy.metadata["contract"]["image"]["window"]
         wait = torch.cuda.synchronize if device == "cuda" else _nothing
@@ -94,16 +89,15 @@ def _measured(connection, device, dtype, adapters, base, root, steps):
         step = _timed(lambda number: policy.infer({"image": frames[number % window]}), steps, wait)
         whole = _timed(lambda number: _window(policy, frames), max(3, steps // window), wait)
     except (MobileError, RuntimeError) as error:  # the second: a kernel that is not there, too little memory
-        connection.send({"unmeasured": str(error)[:200]})
-        return
+        return {"unmeasured": str(error)[:200]}
     p50, p95 = np.percentile(step, (50, 95))
     again = float(np.percentile(whole, 50))
     found = {"load_s": loaded, "memory_mb": _memory(device), "p50_ms": float(p50), "p95_ms": float(p95)}
-    connection.send({**found, "window_ms": again, "ratio": again / float(p50), "window": window})
+    return {**found, "window_ms": again, "ratio": again / float(p50), "window": window}
 
 
 def _window(policy, frames):
-    policy.reset(SENTENCE)
+    policy.reset(DEFAULT)
     for frame in frames:
         policy.infer({"image": frame})
 

@@ -128,16 +128,15 @@ def format_policy(result: dict) -> str:
     """Return a policy's figures as text, a line a device and precision."""
     lines = [("", "load, peak memory, a step p50 and p95, the whole window again instead of one frame")]
     for row in result["rows"]:
-        told = row.get("unmeasured") and f"unmeasured: {row['unmeasured']}"
-        lines.append(
-            (
-                f"{row['device']} {row['dtype']}",
-                told
-                or f"{row['load_s']:.1f} s, {row['memory_mb']:.0f} MB, {row['p50_ms']:.1f} ms, {row['p95_ms']:.1f} ms, "
-                f"{row['window_ms']:.1f} ms ({row['ratio']:.1f}×)",
-            )
-        )
+        lines.append((f"{row['device']} {row['dtype']}", _measured(row)))
     return _table(lines)
+
+
+def _measured(row):
+    if "unmeasured" in row:
+        return f"unmeasured: {row['unmeasured']}"
+    step = f"{row['load_s']:.1f} s, {row['memory_mb']:.0f} MB, {row['p50_ms']:.1f} ms, {row['p95_ms']:.1f} ms"
+    return f"{step}, {row['window_ms']:.1f} ms ({row['ratio']:.1f}×)"
 
 
 def format_drive(result: dict) -> str:

@@ -45,15 +45,11 @@ def run(args: argparse.Namespace) -> int:
         told = {"verification": found.to_json() if found else None, "not_verified": note}
         print(json.dumps({**done.to_json(), **told}, indent=2))
     else:
+        from robovlms_mobile.policy.verification import describe
+
         print(format_export(done))
-        print(_proof(found) if found else f"verified    {note}")
+        print(describe(found) if found else f"verified    {note}")
     return int(found is not None and not found.same)
-
-
-def _proof(found):
-    from robovlms_mobile.policy.verification import describe
-
-    return describe(found)
 
 
 def _verified(args):

@@ -25,11 +25,18 @@ def with_parents(own: dict, path: Path, children: tuple[Path, ...] = ()) -> dict
     if parent.resolve() in [each.resolve() for each in chain]:
         told = " → ".join(map(str, (*chain, parent)))
         raise ConfigError(f'parents form a loop: {told}. Remove "parent" from one of them.')
-    return _updated(with_parents(read(parent, path), parent, chain), own, path)
+    return updated(with_parents(read(parent, path), parent, chain), own, path)
 
 
-def _updated(config, other, path):
-    """Update `config` deeply by `other`, as upstream does: objects merge, everything else replaces."""
+def updated(config: dict, other: dict, path: Path) -> dict:
+    """Update `config` deeply by `other`, in place and as upstream does: objects merge, everything else replaces.
+
+    Args:
+        path: the file that `other` is from.
+
+    Raises:
+        ConfigError: an object stands where `config` has a value.
+    """
     for key, value in other.items():
         if isinstance(value, dict) and key in config:
             if not isinstance(config[key], dict):
@@ -37,7 +44,7 @@ def _updated(config, other, path):
                     f'{path}: "{key}" is an object here and {json.dumps(config[key])} in its parent; upstream cannot '
                     f'merge the two. Make "{key}" an object in the parent, or leave it out there.'
                 )
-            _updated(config[key], value, path)
+            updated(config[key], value, path)
         else:
             config[key] = value
     return config

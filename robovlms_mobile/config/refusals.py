@@ -42,7 +42,8 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
             from robovlms_mobile.config.nested import refused as nested
 
             yield from nested(config)
-        if "MobileKeyDecoder" in str(config.get("act_head")):
+        head = config.get("act_head")
+        if isinstance(head, dict) and head.get("type") == "MobileKeyDecoder":
             from robovlms_mobile.config.nine_keys import refused as not_keys
 
             yield from not_keys(config)

@@ -1,6 +1,5 @@
 """Write the golden frames of a run's policy: the first frames of an episode it was validated on, and what it says."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,16 +7,15 @@ from typing import Any
 import numpy as np
 
 from robovlms_mobile.adapters.export import adapter_folder
-from robovlms_mobile.adapters.reading import read_adapters
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.errors import CheckpointError, DataError
 from robovlms_mobile.evaluation.run_data import block_of, episodes_of
 from robovlms_mobile.policy import MobilePolicy
+from robovlms_mobile.policy.building import load_folder
 from robovlms_mobile.policy.golden import Golden, state_of, write_golden
 from robovlms_mobile.policy.replay import replay
-from robovlms_mobile.runs import newest_run
-from robovlms_mobile.training.resume.folders import RECORD
+from robovlms_mobile.runs import config_of, newest_run
 from robovlms_mobile.versions import versions
 
 FRAMES = 6
@@ -55,11 +53,11 @@ def write_frames(path: str | Path, which: str | None = None, base: str | Path | 
         DataError: the run's episodes are not there.
     """
     run, folder = newest_run(path), adapter_folder(path, which)
-    configs = json.loads((run / RECORD).read_text(encoding="utf-8"))["config"]
+    configs = config_of(run)
     base = base or configs["vlm"]["pretrained_model_name_or_path"]
-    policy = MobilePolicy.from_pretrained(folder, base=base, strict=False, **loading)
-    adapters = read_adapters(folder)
-    told = adapters.metrics.get("predicted") or {}
+    loaded = load_folder(folder, base=base, **loading)
+    policy = MobilePolicy(loaded, strict=False)
+    told = loaded.adapters.metrics.get("predicted") or {}
     episode, block = _episode(configs, run, told.get("episode")), block_of(configs)
     instruction = instruction_for(episode, block.instruction)
     pictures = list(read_frames(episode, range(min(FRAMES, episode.length)), block.color_order))
@@ -73,7 +71,7 @@ def write_frames(path: str | Path, which: str | None = None, base: str | Path | 
         )
     about = {"episode": episode.name, "instruction": instruction, "prompt": prompt, "versions": versions()}
     about |= {"device": policy.metadata["device"], "from_training": off}
-    size = write_golden(folder, Golden(pictures, values, about, state_of(adapters, base)))
+    size = write_golden(folder, Golden(pictures, values, about, state_of(loaded.adapters, base)))
     return Written(folder, episode.name, size, off)
 
 

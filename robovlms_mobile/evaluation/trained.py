@@ -1,14 +1,12 @@
 """A run's policy for evaluation: frames of any number of drives in, velocities out, on the run's own model."""
 
-import json
 from pathlib import Path
 
 from robovlms_mobile.adapters.reading import POLICY
 from robovlms_mobile.policy.building import load_folder
 from robovlms_mobile.policy.stepping import FrameByFrame
-from robovlms_mobile.runs import newest_run
+from robovlms_mobile.runs import config_of, newest_run
 from robovlms_mobile.training.ranking import BEST
-from robovlms_mobile.training.resume.folders import RECORD
 
 
 class TrainedPolicy(FrameByFrame):
@@ -30,7 +28,7 @@ class TrainedPolicy(FrameByFrame):
     def __init__(self, path: str | Path, root: str | Path):
         self.run = newest_run(path)
         self.folder = Path(path) if (Path(path) / POLICY).is_file() else self.run  # of a run: its best
-        configs = json.loads((self.run / RECORD).read_text(encoding="utf-8"))["config"]
+        configs = config_of(self.run)
         folder = self.folder if (self.folder / POLICY).is_file() else self.run / BEST
         loaded = load_folder(folder, base=configs["vlm"]["pretrained_model_name_or_path"], root=root, configs=configs)
         super().__init__(loaded.model, configs)

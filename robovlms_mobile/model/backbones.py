@@ -35,9 +35,8 @@ class MobileBackbone:
         return super()._init_backbone()
 
     def _init_heads(self):
-        head, batch_size = self.act_head_configs or {}, self.configs.get("batch_size", 1)
-        unordered = {key: value for key, value in UNORDERED.items() if head.get(key) == value}
-        if batch_size > 1 and unordered:
+        unordered = {key: told for key, told in UNORDERED.items() if (self.act_head_configs or {}).get(key) == told}
+        if unordered and (batch_size := self.configs.get("batch_size", 1)) > 1:
             from robovlms_mobile.model.faults import warn_of_company
 
             warn_of_company(unordered, batch_size)
@@ -52,9 +51,7 @@ class MobileBackbone:
         Upstream asks the base model for inputs with gradients, and transformers 5 takes that to mean pixels as well:
         the whole vision tower would be kept for, and gone through by, a backward pass that changes nothing in it.
         """
-        text = set(self.text_tower.parameters()) - set(self.vision_tower.parameters())
-        trained = any(each.requires_grad and each not in text for each in self.backbone.parameters())
-        with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and self._pictures_train):
             return super().model_encode_images(images)
 
     def merge_multi_modal_input(
@@ -91,6 +88,8 @@ class MobileBackbone:
             self.train_setup_configs = setup
         if setup.get("lora_enable"):
             self._add_lora(setup)
+        text = set(self.text_tower.parameters()) - set(self.vision_tower.parameters())
+        self._pictures_train = any(each.requires_grad and each not in text for each in self.backbone.parameters())
         if isinstance(self.act_head, RealDimsLoss):
             self.act_head.freeze_unused()
         if setup.get("gradient_checkpointing"):

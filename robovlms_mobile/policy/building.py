@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import sys
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from robovlms_mobile.checkout.location import require_checkout
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.launch.noise import quiet_libraries
 from robovlms_mobile.model.precision import STORED, TORCH
+from robovlms_mobile.runs import config_of as config_of_run
 
 RECORD = "run.json"
 NEEDED = (
@@ -143,7 +143,7 @@ def config_of(adapters: Adapters) -> dict:
         return told
     for place in (adapters.folder, adapters.folder.parent):
         if (place / RECORD).is_file():
-            return json.loads((place / RECORD).read_text(encoding="utf-8"))["config"]
+            return config_of_run(place)
     raise CheckpointError(
         f"{adapters.folder} was written before contract.json said how the model is built, and there is no {RECORD} of "
         "its run in it or beside it.",

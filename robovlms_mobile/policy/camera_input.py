@@ -6,10 +6,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from robovlms_mobile.encodings import CHANNELS, COMPRESSED
 from robovlms_mobile.errors import PolicyError
 
-CHANNELS = {"rgb8": 3, "bgr8": 3, "mono8": 1}  # ROS's names, bytes a pixel
-COMPRESSED = ("jpeg", "png")
 MAX_SIDE = 8192  # pixels
 
 

@@ -1,6 +1,7 @@
 """Ask a policy object what a job wants to know, and say in plain values what came of it. Runs where the policy is."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 from robovlms_mobile.errors import MobileError
@@ -32,8 +33,8 @@ class Answering:
         try:
             answer = self._asked(job)
         except Exception as error:
-            answer = Answer(Kind.FAILED, text=f"{type(error).__name__}: {error}")
-        return Answer(answer.kind, answer.action, answer.text, time.perf_counter() - started)
+            answer = Answer.failed(error)
+        return replace(answer, seconds=time.perf_counter() - started)
 
     def _asked(self, job):
         if job.fresh or job.instruction != self._instruction:

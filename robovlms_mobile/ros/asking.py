@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 
-from robovlms_mobile.ros.exchange import Answer, Job, Kind
+from robovlms_mobile.ros.exchange import Answer, Job
 
 
 class Asking:
@@ -38,6 +38,6 @@ class Asking:
             try:
                 answer = self._ask(job)
             except Exception as error:
-                answer = Answer(Kind.FAILED, text=f"{type(error).__name__}: {error}")
+                answer = Answer.failed(error)
             self._answers.put(answer)
             self._answered()

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from robovlms_mobile.encodings import CHANNELS
 from robovlms_mobile.ros.exchange import Frame
 
-WIDE = {"rgb8": 3, "bgr8": 3, "mono8": 1}  # encoding → bytes a pixel
 COMPRESSIONS = {"jpeg": "jpeg", "jpg": "jpeg", "png": "png"}
 
 
@@ -17,7 +17,7 @@ def frame_of(message: Any, stamp: float | None, age: float) -> Frame:
     """
     if hasattr(message, "format"):
         return Frame(bytes(message.data), _compression(message.format), stamp=stamp, age=age)
-    data, used = bytes(message.data), message.width * WIDE.get(message.encoding, 0)
+    data, used = bytes(message.data), message.width * CHANNELS.get(message.encoding, 0)
     if used and message.step > used and len(data) == message.step * message.height:
         data = b"".join(data[start : start + used] for start in range(0, len(data), message.step))
     return Frame(data, message.encoding, message.height, message.width, stamp, age)

@@ -60,6 +60,11 @@ class Answer:
     text: str = ""
     seconds: float = 0.0
 
+    @classmethod
+    def failed(cls, error: Exception) -> "Answer":
+        """Return the answer that an error is."""
+        return cls(Kind.FAILED, text=f"{type(error).__name__}: {error}")
+
 
 @dataclass(frozen=True)
 class Facts:

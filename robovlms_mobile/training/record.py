@@ -102,21 +102,21 @@ def _repository(folder, around=False):
     """
     try:
         import git
-
+    except ImportError:  # GitPython's own answer to a missing git program
+        return None
+    try:
         with git.Repo(folder, search_parent_directories=around) as repository:
             branch = None if repository.head.is_detached else repository.active_branch.name
             changed = repository.git.diff("HEAD", "--name-only").splitlines()
             return {"commit": repository.head.commit.hexsha, "branch": branch, "changed": changed}
-    except Exception:  # no git program, no repository, no commit yet, or git refuses: a run is not for that
+    except (git.exc.GitError, ValueError, OSError):  # no repository, no commit yet, or git refuses
         return None
 
 
 def _sessions(before, configs):
     """Return one entry for each time the run was started or resumed."""
-    return [
-        *before.get("sessions", []),
-        {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv},
-    ]
+    started = {"started": _now(), "resumed_from": configs.get("resume"), "command": sys.argv}
+    return [*before.get("sessions", []), started]
 
 
 def _now():
