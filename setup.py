@@ -35,6 +35,8 @@ ROS = [  # robovlms-mobile ros, where no robot's ROS is: its wheels on PyPI are 
         "rmw-fastrtps-cpp",
     )
 ]
+LEROBOT = ["lerobot[dataset]>=0.6"]  # data import, data export; wants Python 3.12 and may want an older torch
+ROSBAG = ["rosbags>=0.10"]  # data import of rosbag2
 SERVE = ["websockets>=13", "msgpack>=1"]  # robovlms-mobile serve
 TEST = ["pytest>=8", "pytest-xdist", "ruff", "mypy"]
 # Upstream's own stack as it last worked together: unpinned, it no longer installs.
@@ -77,10 +79,12 @@ setup(
     },
     install_requires=CORE,
     extras_require={
+        "lerobot": LEROBOT,
         "plots": PLOTS,
         "fast": FAST,
         "gym": GYM,
         "ros": ROS,
+        "rosbag": ROSBAG,
         "serve": SERVE,
         "test": TEST + PLOTS + FAST + GYM + SERVE,
         "upstream": UPSTREAM,

@@ -12,8 +12,8 @@ import robovlms_mobile
 
 PACKAGE = Path(robovlms_mobile.__file__).parent
 TOOLS = (
-    *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "policy", "report", "ros", "serving"),
-    "simulation",
+    *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "interchange", "policy"),
+    *("report", "ros", "serving", "simulation"),
 )
 MOST = 3000  # lines of our code in a run of main.py on decoded, divided episodes; never above 3000
 

@@ -1,10 +1,10 @@
-"""`robovlms-mobile data check|report|cache DIR`: one thin file a verb, `data_*.py` beside this one."""
+"""`robovlms-mobile data check|report|cache|import|export DIR`: one thin file a verb, `data_*.py` beside this one."""
 
 import argparse
 import importlib
 
-HELP = "check, describe or decode a folder of episodes"
-VERBS = ("check", "report", "cache")
+HELP = "check, describe, decode, import or export a folder of episodes"
+VERBS = ("check", "report", "cache", "import", "export")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
