@@ -9,6 +9,8 @@ from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.errors import ConfigError
 
 AUDIT = ("stop", "warn", "off")  # what `mobile.audit` may be, the default first
+BASE_DTYPE = ("auto", "fp32", "bf16", "fp16")  # what `mobile.base_dtype` may be, the default first
+COMPUTES = {"16": "fp16", "16-mixed": "fp16", "bf16": "bf16", "bf16-mixed": "bf16"}  # trainer.precision → autocast's
 
 
 def is_mobile(configs: dict) -> bool:
@@ -46,6 +48,23 @@ def _blocks(where, value, is_training):
 def audit_option(configs: dict) -> str:
     """Return `mobile.audit`, "stop" by default."""
     return (configs.get("mobile") or {}).get("audit", AUDIT[0])
+
+
+def base_dtype(configs: dict) -> str:
+    """Return what Linear and Conv weights of a run's base model are in: "fp32", "fp16" or "bf16".
+
+    `mobile.base_dtype` says it. "auto", the default, is what autocast computes in where LoRA trains and the base model
+    is frozen, all of it, and fp32 elsewhere: what an optimizer changes needs fp32.
+    """
+    told, precision = (configs.get("mobile") or {}).get("base_dtype"), (configs.get("trainer") or {}).get("precision")
+    computes = COMPUTES.get(str(precision), "fp32") if all_frozen(configs["train_setup"]) else "fp32"
+    return computes if told in (None, "auto") else told
+
+
+def all_frozen(setup: dict) -> bool:
+    """True where LoRA trains and nothing of the base model does, by `train_setup`."""
+    frozen = setup.get("lora_enable") and setup.get("freeze_backbone") and setup.get("lora_bias") == "none"
+    return bool(frozen) and not (setup.get("train_vision") or setup.get("train_text_embedding"))
 
 
 def lora_targets(configs: dict) -> str:

@@ -21,14 +21,26 @@ def check_device(precision: str, device: str) -> None:
     from torch import cuda
 
     if device == "cpu":
-        raise ConfigError(
-            f"trainer.precision is {precision} and this run is on the CPU, which trains at 32 only.",
-            "Add the flag --precision 32, or run where torch.cuda.is_available().",
-        )
+        if against := against_cpu(precision):
+            raise ConfigError(f"trainer.precision {against} (this run is on the CPU).", "Add the flag --precision 32.")
+        return
     for level, what, fix in half_precision(precision, cuda.get_device_capability() if device == "cuda" else None):
         if level == "error":
             raise ConfigError(f"trainer.precision {what}.", f"{fix[0].upper()}{fix[1:]}.")
         warnings.warn(f"trainer.precision {what}: {fix}.", stacklevel=2)
+
+
+def against_cpu(precision: str) -> str | None:
+    """Return what speaks against a half precision on this CPU; None where it can train so.
+
+    torch has no LSTM in fp16 for a CPU, and one in bf16 for CPUs with AVX-512 only.
+    """
+    if not precision.startswith("bf16"):
+        return f'is "{precision}", and without CUDA there is no LSTM in fp16'
+    import torch
+
+    known = torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    return None if known else f'is "{precision}", for which this CPU has no LSTM'
 
 
 def half_precision(precision: str, capability: tuple[int, int] | None) -> Iterator[tuple[str, str, str]]:

@@ -15,6 +15,7 @@ MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": sect
     "lora": frozenset({"targets"}),
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
+    "base_dtype": frozenset(),  # its values are among what a run refuses
     "audit": frozenset(),  # no sections: see MOBILE_VALUES
     "verbose": frozenset(),
 }

@@ -103,8 +103,10 @@ def _without_cuda(trainer, cuda):
         yield Finding("error", what, "trainer.accelerator", 'set it to "auto"')
     on_cpu = accelerator == "cpu" or cuda is False
     if on_cpu and precision.startswith(("16", "bf16")):
-        what = f'is "{precision}"; without CUDA that becomes bfloat16, for which the LSTM head has no kernel'
-        yield Finding("error", what, "trainer.precision", "on this machine run with --precision 32")
+        from robovlms_mobile.config.half import against_cpu
+
+        if against := against_cpu(precision):
+            yield Finding("error", against, "trainer.precision", "on this machine run with --precision 32")
 
 
 def _model(config):
@@ -179,8 +181,9 @@ def _mobile(config):
         if name not in keys.MOBILE_KEYS:
             yield _unknown_option(f"mobile.{name}", name, keys.MOBILE_KEYS)
         elif not keys.MOBILE_KEYS[name]:
-            allowed = " or ".join(map(as_json, keys.MOBILE_VALUES[name]))
-            if as_json(options) not in map(as_json, keys.MOBILE_VALUES[name]):
+            values = [as_json(each) for each in keys.MOBILE_VALUES.get(name, (options,))]
+            if as_json(options) not in values:
+                allowed = " or ".join(values)
                 yield Finding("error", f"is {as_json(options)}, expected {allowed}", f"mobile.{name}", "set it so")
         elif not isinstance(options, dict):
             yield _not_an_object(options, f"mobile.{name}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 
 from robovlms_mobile.data.names import whole
 from robovlms_mobile.errors import ConfigError
@@ -38,15 +39,13 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         yield "trainer.accelerator", what, fix
     if is_mobile(config):
         yield from _trainer(trainer)
-        if [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]:  # some are nested
-            from robovlms_mobile.config.nested import refused as nested
-
-            yield from nested(config)
-        head = config.get("act_head")
-        if isinstance(head, dict) and head.get("type") == "MobileKeyDecoder":
-            from robovlms_mobile.config.nine_keys import refused as not_keys
-
-            yield from not_keys(config)
+        head, mobile = config.get("act_head"), config.get("mobile")
+        several = [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]
+        keys = isinstance(head, dict) and head.get("type") == "MobileKeyDecoder"
+        half = isinstance(mobile, dict) and mobile.get("base_dtype") is not None
+        for rules, concerned in (("nested", several), ("nine_keys", keys), ("half_base", half)):
+            if concerned:
+                yield from import_module(f"robovlms_mobile.config.{rules}").refused(config)
 
 
 def _workers(config):

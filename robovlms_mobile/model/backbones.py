@@ -7,11 +7,12 @@ import robovlms.model.backbone as upstream
 import torch
 
 from robovlms_mobile.data.images import ImageTransform, normalise
+from robovlms_mobile.model.base_weights import loaded_in
 from robovlms_mobile.model.heads import RealDimsLoss
-from robovlms_mobile.model.kosmos import accept_embeddings, restore_vision2seq
+from robovlms_mobile.model.kosmos import accept_embeddings
 from robovlms_mobile.model.lora import add_lora, is_lora, target_pattern
 from robovlms_mobile.model.padding import alone_order
-from robovlms_mobile.options import lora_targets, real_dims
+from robovlms_mobile.options import base_dtype, lora_targets, real_dims
 
 UNORDERED = {"history_type": "pre", "action_space": "down_sample"}  # tokens that `merge_multi_modal_input` cannot order
 
@@ -30,9 +31,9 @@ class MobileBackbone:
             raise missing(error.filename, configs["vlm"].get("pretrained_model_name_or_path")) from error
 
     def _init_backbone(self):
-        restore_vision2seq()
         _check_tokenizer(self.configs["tokenizer"], self.remote_code)
-        return super()._init_backbone()
+        with loaded_in(base_dtype(self.configs), self.configs["vlm"].get("type", "AutoModel")):
+            return super()._init_backbone()
 
     def _init_heads(self):
         unordered = {key: told for key, told in UNORDERED.items() if (self.act_head_configs or {}).get(key) == told}

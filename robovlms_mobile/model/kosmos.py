@@ -23,11 +23,3 @@ def accept_embeddings(kosmos: nn.Module) -> None:
         return (kosmos.text_model.model if no_logits else kosmos.text_model)(**kwargs)
 
     kosmos.forward = forward
-
-
-def restore_vision2seq() -> None:
-    """Give `AutoModelForVision2Seq`, which upstream's configs name, back to a transformers that renamed it."""
-    import transformers
-
-    if not hasattr(transformers, "AutoModelForVision2Seq"):
-        transformers.AutoModelForVision2Seq = transformers.AutoModelForImageTextToText

@@ -81,14 +81,15 @@ def add_lora(model: nn.Module, pattern: str, *, r: int, alpha: int, dropout: flo
     """
     from peft import LoraConfig, inject_adapter_in_model
 
-    trainable = {id(parameter) for parameter in model.parameters() if parameter.requires_grad}
+    trainable = {parameter for parameter in model.parameters() if parameter.requires_grad}
     config = LoraConfig(r=r, lora_alpha=alpha, lora_dropout=dropout, bias=bias, target_modules=pattern)
+    weights = {parameter: parameter.data for parameter in model.parameters()}
+    for parameter, data in weights.items():  # PEFT rounds adapters to their weight's precision; a step needs fp32
+        parameter.data = torch.zeros((), device=data.device).expand(data.shape)
     inject_adapter_in_model(config, model, adapter_name=ADAPTER)
-    for name, parameter in model.named_parameters():
-        if is_lora(name):
-            parameter.data = parameter.data.to(torch.float32)  # an optimizer step in half precision rounds to nothing
-        elif id(parameter) in trainable:
-            parameter.requires_grad_(True)
+    for parameter, data in weights.items():
+        parameter.data = data
+        parameter.requires_grad_(parameter.requires_grad or parameter in trainable)
 
 
 def is_lora(name: str) -> bool:

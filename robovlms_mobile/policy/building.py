@@ -85,6 +85,7 @@ def load_folder(
     merged = bool(adapters.contract.get("merged"))
     base = Path(adapters.folder if merged else base or _named_base(adapters))
     configs = with_base(configs or config_of(adapters), base)
+    configs["mobile"] = {**(configs.get("mobile") or {}), "base_dtype": "fp32"}  # `dtype` is what counts here
     if merged:
         _check_merged(adapters)
         configs = {**configs, "train_setup": {**configs["train_setup"], **ALONE}}

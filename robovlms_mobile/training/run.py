@@ -13,10 +13,11 @@ class MobileRun(Callback):
         """Extend the trainer's callbacks; Lightning then calls their `setup` as well."""
         configs = getattr(pl_module, "configs", None)
         if stage == "fit" and isinstance(configs, dict) and is_mobile(configs):
-            if not str(trainer.precision).startswith(("32", "64")):
+            precision = str(configs["trainer"]["precision"])  # Lightning makes bf16 of 16 on a CPU
+            if not precision.startswith(("32", "64")):
                 from robovlms_mobile.config.half import check_device
 
-                check_device(str(trainer.precision), trainer.strategy.root_device.type)
+                check_device(precision, trainer.strategy.root_device.type)
             trainer.callbacks += _callbacks(configs)
 
 

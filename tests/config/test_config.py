@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from support.configs import found
 
 from robovlms_mobile.config.keys import MOBILE_KEYS
@@ -136,10 +137,15 @@ class TestTrainerAndModel:
         assert level == "warn" and "not checked" in text
 
     @pytest.mark.parametrize("precision", ["16-mixed", 16, "bf16-mixed"])
-    def test_half_precision_without_cuda_is_an_error(self, config, precision):
+    def test_half_precision_that_a_cpu_has_not_is_an_error(self, config, precision, monkeypatch):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
         given = config(trainer={"precision": precision, "accelerator": "auto"})
         assert found(given, cuda=False)["trainer.precision"][0] == "error"
         assert lint(given, cuda=True) == [] == lint(given)
+
+    def test_bf16_on_a_cpu_that_has_it_is_fine(self, config, monkeypatch):
+        monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+        assert lint(config(trainer={"precision": "bf16-mixed", "accelerator": "auto"}), cuda=False) == []
 
     def test_an_asked_for_gpu_that_is_not_there_is_an_error(self, config):
         assert found(config(trainer={"accelerator": "gpu"}), cuda=False)["trainer.accelerator"][0] == "error"
@@ -203,7 +209,7 @@ class TestPaths:
 
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
-        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "audit", "verbose"}
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "base_dtype", "audit", "verbose"}
         given = {
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},

@@ -11,6 +11,7 @@ from robovlms_mobile.errors import ConfigError
 
 BLOCK = {"type": "MobileVLAH5Dataset", "data_dir": "."}
 NESTED = {"type": "ConcatDataset", "datasets": [BLOCK, {"type": "ConcatDataset", "datasets": [BLOCK]}]}
+HALF = {"mobile": {"base_dtype": "bf16"}, "trainer": {"precision": "bf16-mixed"}}
 REFUSED = [
     ("num_workers", {"num_workers": 0}, "set it to 1 or more"),
     ("trainer.precision", {"trainer": {"precision": "bf16-true"}}, '"bf16-mixed"'),
@@ -21,6 +22,11 @@ REFUSED = [
     ("val_dataset", {"val_dataset": [{"type": "DiskCalvinDataset"}]}, "episode_pattern"),
     ("train_dataset", {"train_dataset": [BLOCK, BLOCK]}, "episode_pattern"),
     ("val_dataset", {"val_dataset": NESTED}, "episode_pattern"),
+    ("mobile.base_dtype", {"mobile": {"base_dtype": "int4"}}, '"auto"'),
+    ("mobile.base_dtype", {"mobile": {"base_dtype": "bf16"}}, '"auto"'),
+    ("mobile.base_dtype", {"mobile": {"base_dtype": "fp16"}, "trainer": {"precision": "bf16-mixed"}}, '"auto"'),
+    ("mobile.base_dtype", {**HALF, "train_setup": {"train_vision": True}}, "freeze the backbone"),
+    ("mobile.base_dtype", {**HALF, "train_setup": {"lora_bias": "all"}}, 'lora_bias to "none"'),
 ]
 
 

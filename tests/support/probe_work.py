@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 
 import torch
-from support.configs import minimal_config
+from support.configs import merge, minimal_config
 from torch.utils.flop_counter import FlopCounterMode
 
 WINDOW, CHUNK = 3, 4
 
 
-def build(folder, **setup):
+def build(folder, changes=None, **setup):
     import robovlms.model.backbone as backbones
 
-    config = minimal_config(Path(folder))
+    config = merge(minimal_config(Path(folder)), changes or {})
     config["train_setup"] |= setup
     for block in ("vlm", "tokenizer"):
         config[block]["pretrained_model_name_or_path"] = folder
@@ -40,12 +40,15 @@ def batch():
     return {"vision_x": torch.randn(1, WINDOW, 3, 224, 224), "lang_x": text, "attention_mask": text.bool(), **real}
 
 
-def step(model):
-    """Loss, gradients, FLOPs and bytes kept for the backward pass, of one training step."""
+def step(model, there=()):
+    """Loss, gradients, FLOPs and bytes kept for the backward pass, of one training step.
+
+    `there`: addresses of tensors whose bytes are not counted.
+    """
     kept = []
 
     def keep(tensor):
-        kept.append(tensor.numel() * tensor.element_size())
+        kept.append(tensor.nbytes * (tensor.data_ptr() not in there))
         return tensor
 
     model.zero_grad()

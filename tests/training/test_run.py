@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from support.processes import git
 from support.runs import TRAIN, losses, run_folder, write_package
 
+from robovlms_mobile.config.half import against_cpu
 from robovlms_mobile.scoring.baselines import NAMES
 
 
@@ -262,6 +263,20 @@ def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, 
     assert done.returncode != 0
     assert "--precision 32" in done.stderr
     assert not list(tmp_path.glob("runs/checkpoints/*/*/*/*"))
+
+
+@pytest.mark.heavy
+@pytest.mark.skipif(against_cpu("bf16-mixed") is not None, reason="this CPU has no LSTM in bf16")
+def test_bf16_on_a_cpu_trains_adapters_in_full_on_a_base_model_in_half(
+    upstream_root, run_python, write_config, tmp_path
+):
+    config = write_config(tmp_path, trainer={"precision": "bf16-mixed"}, mobile={"base_dtype": "bf16"})
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (adapters,) = tmp_path.rglob("best/adapter_model.safetensors")
+    tensors = load_file(adapters)
+    assert {str(each.dtype) for each in tensors.values()} == {"torch.float32"}
+    assert all(each.any() for each in tensors.values())
 
 
 def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, run_python, write_config, tmp_path):
