@@ -6,6 +6,7 @@ from hashlib import blake2b
 
 import numpy as np
 
+from robovlms_mobile.checking.misleading.motion import Watcher
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.hdf5.episode_file import NAME, Notes
 from robovlms_mobile.data.hdf5.frames import each_frame
@@ -24,17 +25,18 @@ class Finding:
     problem: str
 
 
-def look_at(episode: Episode, notes: Notes) -> tuple[str, list[Finding]]:
-    """Return (digest, findings) of a readable episode and what its collector noted of it.
+def look_at(episode: Episode, notes: Notes) -> tuple[str, np.ndarray, list[Finding]]:
+    """Return (digest, moved, findings) of a readable episode and what its collector noted of it.
 
     Returns:
         digest: str, the same for the same pixels and shape.
+        moved: (T - 1,), see `misleading.motion.motion`.
         findings: list[Finding].
 
     Raises:
         DataError: its pixels cannot be decoded.
     """
-    digest, pixels = _pixels(episode)
+    digest, moved, pixels = _pixels(episode)
     found = [
         *pixels,
         *_actions(episode.actions),
@@ -43,20 +45,22 @@ def look_at(episode: Episode, notes: Notes) -> tuple[str, list[Finding]]:
         *((2, problem) for problem in notes.unreadable),
         *_name(episode),
     ]
-    return digest, [Finding(rank, episode.name, problem) for rank, problem in found]
+    return digest, moved, [Finding(rank, episode.name, problem) for rank, problem in found]
 
 
 def _pixels(episode):
-    """Return (digest, findings) of an episode's frames."""
-    digest, looks, same, before = blake2b(), [], [], None
+    """Return (digest, moved, findings) of an episode's frames."""
+    digest, looks, same, before, watcher = blake2b(), [], [], None, Watcher()
     for number, frame in enumerate(each_frame(episode)):  # (3, H, W)
         digest.update(np.ascontiguousarray(frame))
+        watcher.see(frame)
         thin = frame[:, ::4, ::4].astype(np.float32)  # every fourth pixel tells black from not
         looks.append((thin.mean(), thin.std((1, 2)).max()))
         if before is not None and np.array_equal(frame, before):
             same.append(number)
         before = frame
-    return f"{len(looks)}x{before.shape}{digest.hexdigest()}", list(_bad_frames(*np.array(looks).T, same))
+    named = f"{len(looks)}x{before.shape}{digest.hexdigest()}"
+    return named, np.array(watcher.votes), list(_bad_frames(*np.array(looks).T, same))
 
 
 def _bad_frames(means, spreads, same):

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from robovlms_mobile.checking.episode import Finding, look_at
+from robovlms_mobile.checking.misleading.everything import misleading
+from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes
@@ -21,6 +23,7 @@ class Check:
         episodes, frames, good: files, frames in the good ones, good files.
         bad: list[Finding], files that cannot be used.
         warnings: list[Finding], worst first.
+        misleading: list of `findings.Finding`: what would mislead a training, worst first.
         windows: {"train": int, "val": int}, of the good ones.
     """
 
@@ -29,6 +32,7 @@ class Check:
     good: int
     bad: list
     warnings: list
+    misleading: list
     windows: dict
 
     def to_json(self) -> dict:
@@ -38,7 +42,8 @@ class Check:
             for name in ("bad", "warnings")
         }
         counts = {"episodes": self.episodes, "frames": self.frames, "good": self.good}
-        return {**counts, **listed, "windows": self.windows}
+        misleading = [each.as_dict() for each in self.misleading]
+        return {**counts, **listed, "misleading": misleading, "windows": self.windows}
 
 
 def check_folder(
@@ -54,9 +59,9 @@ def check_folder(
         DataError: no such folder, or nothing matches.
     """
     paths = find_episodes(block.data_dir, block.episode_pattern)
-    good, bad, warnings, same = [], [], [], {}
+    good, bad, warnings, same, motion = [], [], [], {}, {}
     with ThreadPoolExecutor() as pool:  # decoding lets go of the GIL
-        for path, (episode, digest, findings, problem) in zip(paths, pool.map(_look, paths), strict=True):
+        for path, (episode, digest, moved, findings, problem) in zip(paths, pool.map(_look, paths), strict=True):
             if progress:
                 progress()
             if episode is None:
@@ -64,15 +69,18 @@ def check_folder(
                 continue
             good.append(episode)
             warnings += findings
+            motion[path.name] = moved
             same.setdefault(digest, []).append(path.name)
     warnings += [*_duplicates(same), *_simultaneous(good)]
-    windows, note = _windows(block, good, window_size, chunk_size)
+    split, windows, note = _windows(block, good, window_size, chunk_size)
+    texts, where = texts_of(good, block), str(block.data_dir)
     return Check(
         episodes=len(paths),
         frames=sum(episode.length for episode in good),
         good=len(good),
         bad=bad,
         warnings=sorted(warnings + note, key=lambda each: (each.rank, each.file)),
+        misleading=misleading(Evidence(good, where, texts, split, motion, one_sided=block.one_sided)),
         windows=windows,
     )
 
@@ -80,10 +88,10 @@ def check_folder(
 def _look(path):
     try:
         episode, notes = read_with_notes(path)
-        digest, findings = look_at(episode, notes)
+        digest, moved, findings = look_at(episode, notes)
     except DataError as error:
-        return None, None, [], str(error).removeprefix(f"{path.name}: ")
-    return episode, digest, findings, None
+        return None, None, None, [], str(error).removeprefix(f"{path.name}: ")
+    return episode, digest, moved, findings, None
 
 
 def _duplicates(same):
@@ -107,7 +115,7 @@ def _windows(block, episodes, window_size, chunk_size):
     try:
         split = planned(block, episodes)
     except DataError as error:
-        return {"train": 0, "val": 0}, [Finding(1, str(block.data_dir), str(error))]
+        return None, {"train": 0, "val": 0}, [Finding(1, str(block.data_dir), str(error))]
     shift = int(block.shift_first)
     counts = {
         each.name: len(window_starts(each.length, window_size, chunk_size, block.windows, shift)) for each in episodes
@@ -117,7 +125,5 @@ def _windows(block, episodes, window_size, chunk_size):
         for each in episodes
         if not counts[each.name]
     ]
-    return {
-        "train": sum(counts[name] for name in split.train),
-        "val": sum(counts[name] for name in split.validation),
-    }, short
+    windows = {"train": split.train, "val": split.validation}
+    return split, {side: sum(counts[name] for name in names) for side, names in windows.items()}, short

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from robovlms_mobile.checking.folder import Check
 
-HELP = "look at every episode and list what is wrong, worst first"
+HELP = "look at every episode and list what is wrong, worst first, and what would mislead a training"
+MARKS = {"ok": "·", "warn": "!", "error": "✗"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +22,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check and print. Returns 1 when a file cannot be used, else 0."""
+    """Check and print. Returns 1 when a file cannot be used or a run would learn the wrong thing, else 0."""
     from tqdm import tqdm
 
     from robovlms_mobile.checking.folder import check_folder
@@ -33,16 +34,18 @@ def run(args: argparse.Namespace) -> int:
     with tqdm(total=total, unit=" episodes", disable=args.json, delay=0.5) as bar:
         check = check_folder(block, args.window, args.chunk, progress=bar.update)
     print(json.dumps(check.to_json(), indent=2) if args.json else format_check(check))
-    return 1 if check.bad else 0
+    return 1 if check.bad or any(each.level == "error" for each in check.misleading) else 0
 
 
 def format_check(check: "Check") -> str:
     """Return the findings as text, a line each, and a sum."""
     lines = [f"✗ {each.file}: {each.problem}" for each in check.bad]
     lines += [f"! {each.file}: {each.problem}" for each in check.warnings]
+    lines += [f"{MARKS[each.level]} {each.what}" + (f": {each.fix}" if each.fix else "") for each in check.misleading]
     windows = check.windows
+    found = len(check.warnings) + sum(each.level != "ok" for each in check.misleading)
     lines.append(
-        f"{check.good} of {check.episodes} episodes good, {check.frames} frames, {len(check.warnings)} to look at; "
+        f"{check.good} of {check.episodes} episodes good, {check.frames} frames, {found} to look at; "
         f"windows: {windows['train']} training, {windows['val']} validation"
     )
     return "\n".join(lines)

@@ -48,6 +48,7 @@ def format_facts(facts: "Facts", page: "Path") -> str:
         best = min(facts.baselines, key=lambda baseline: baseline.error)
         lines.append(f"to beat     {best.error:.3f} m/s ({best.name})")
     lines.append(f"alike       {len(facts.duplicates)} near-duplicate pairs")
+    lines += [f"misleads    {each.what}" for each in facts.misleading]
     if facts.needs:
         lines.append(f"record next {facts.needs[0].what}")
     lines += [f"not used    {problem}" for problem in (*facts.bad, *facts.undecodable)]

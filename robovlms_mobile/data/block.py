@@ -47,6 +47,7 @@ class Block:
         real_dims: the action dims the robot has.
         instruction: what the policy is told, in place of what was recorded.
         on_bad_episode: what a file that cannot be used does.
+        one_sided: episodes of nearly one side, or one action, are meant.
 
     Raises:
         ConfigError: values that do not fit, all of them.
@@ -68,6 +69,7 @@ class Block:
     real_dims: tuple = ("linear_x", "linear_y")
     instruction: str | dict | None = None
     on_bad_episode: str = "stop"
+    one_sided: bool = False
 
     def __post_init__(self) -> None:
         check_values(vars(self), RULES, "dataset block")
@@ -87,10 +89,6 @@ def _number(value):
 
 def _share(value):
     return _number(value) and 0 <= value <= 1
-
-
-def _part(value):
-    return isinstance(value, float) and 0 < value < 1
 
 
 def _dims(value):
@@ -119,7 +117,7 @@ def _one_of(*choices):
 RULES: Rules = {
     "data_dir": (lambda value: _text(value) or isinstance(value, PathLike), "the folder of the episode files"),
     "episode_pattern": (lambda value: _text(value) or _texts(value), "a file name pattern or a list of them"),
-    "train_split": (_part, "the share of episodes to train on, between 0 and 1"),
+    "train_split": (lambda value: isinstance(value, float) and 0 < value < 1, "the share to train on, between 0 and 1"),
     "is_validation": (lambda value: value is None or isinstance(value, bool), "true or false"),
     "windows": _one_of("padded", "full"),
     "shift_first": (lambda value: isinstance(value, bool), "true or false"),
@@ -133,6 +131,7 @@ RULES: Rules = {
     "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
     "on_bad_episode": _one_of("stop", "skip"),
+    "one_sided": (lambda value: isinstance(value, bool), "true or false"),
 }
 AUGMENT_KEYS = ("mirror", "color_jitter", "random_crop", "rgb_pad")
 BLOCK_KEYS = ("type", *RULES, "model_name", "sampler")

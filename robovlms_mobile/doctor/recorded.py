@@ -55,6 +55,7 @@ def _read_source(where, parsed, config):
     """Return the good episodes, list[Episode], or None when there is none."""
     from robovlms_mobile.data.episodes import find_episodes
     from robovlms_mobile.data.hdf5.episode_file import read_episode
+    from robovlms_mobile.doctor.misled import misled
 
     try:
         paths = find_episodes(parsed.data_dir, parsed.episode_pattern)
@@ -74,6 +75,7 @@ def _read_source(where, parsed, config):
     if good:
         yield from _sample(good[0], parsed, config)
         yield from _actions(good, parsed, config)
+        yield from misled(good, parsed, config.get("image_size", 224), _frames_dir(config))
     return good or None
 
 
@@ -148,7 +150,7 @@ def _windows(where, parsed, is_training, good, config):
     from robovlms_mobile.data.windows import window_starts
 
     try:
-        split = planned(parsed, good, folder=((config.get("mobile") or {}).get("frames") or {}).get("dir"))
+        split = planned(parsed, good, folder=_frames_dir(config))
     except DataError as error:
         yield Finding.from_error(error, where)
         return set()
@@ -164,6 +166,10 @@ def _windows(where, parsed, is_training, good, config):
         yield Finding("warn", f'"windows" is "{parsed.windows}": {hidden}', where, fix)
     yield _count(where, is_training, sum(counts), len(own) - len(short), config)
     return {episode.path.resolve() for episode in own}
+
+
+def _frames_dir(config):
+    return ((config.get("mobile") or {}).get("frames") or {}).get("dir")
 
 
 def _count(where, is_training, windows, used, config):

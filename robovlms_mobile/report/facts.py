@@ -10,6 +10,7 @@ import numpy as np
 from robovlms_mobile.config.model_size import Estimate
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.errors import DataError
+from robovlms_mobile.findings import Finding
 from robovlms_mobile.report.blind_errors import measure
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.needs import grid, needs
@@ -57,6 +58,7 @@ class Facts:
         duplicates: tuple[Pair], the closest first.
         ratio: None without a config.
         bad, undecodable: what is wrong with files that could not be read, or only their pixels not.
+        misleading: tuple of `findings.Finding`: what would mislead a training, worst first.
     """
 
     folder: str
@@ -89,6 +91,7 @@ class Facts:
     duplicates: tuple
     bad: tuple
     undecodable: tuple
+    misleading: tuple
 
     def to_json(self) -> dict:
         """Return the facts as a dict of primitives."""
@@ -111,6 +114,7 @@ def describe(
     estimate: Estimate | None = None,
     bad: Iterable[str] = (),
     undecodable: Iterable[str] = (),
+    misleading: Iterable[Finding] = (),
 ) -> Facts:
     """Return the `Facts` of a folder.
 
@@ -119,6 +123,7 @@ def describe(
         signatures: name → (3, 16, 16) uint8 grey thumbnails; names may be missing.
         estimate: `Estimate` of trainable parameters, None without a config.
         bad, undecodable: what is wrong with files that are no records, or have no signature.
+        misleading: what would mislead a training.
     """
     sequences = [directions(record.velocities) for record in records]
     frame_counts, rates = by_frame(sequences), change_rate(sequences)
@@ -147,6 +152,7 @@ def describe(
         duplicates=tuple(near_duplicates(signatures, {record.name: record.episode.actions for record in records})),
         bad=tuple(bad),
         undecodable=tuple(undecodable),
+        misleading=tuple(misleading),
     )
 
 

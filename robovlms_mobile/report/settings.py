@@ -28,10 +28,20 @@ class Settings:
     image_size: int = 224
     augmentation: dict | None = None
     frames_dir: str | None = None
+    instruction: str | dict | None = None
+    one_sided: bool = False
 
     def block(self, data_dir: str | Path) -> Block:
-        """Return the `Block` of a run on the episodes in `data_dir`, as far as its split depends on it."""
-        return Block(str(data_dir), self.pattern, self.train_split, split=self.split)
+        """Return the `Block` of a run on the episodes in `data_dir`, as far as the report asks it."""
+        return Block(
+            str(data_dir),
+            self.pattern,
+            self.train_split,
+            split=self.split,
+            color_order=self.color_order,
+            instruction=self.instruction,
+            one_sided=self.one_sided,
+        )
 
 
 def settings_of(config: dict | None) -> Settings:
@@ -57,4 +67,6 @@ def settings_of(config: dict | None) -> Settings:
         image_size=config.get("image_size", Settings.image_size),
         augmentation={name: getattr(block, name) for name in AUGMENT_KEYS} if given else None,
         frames_dir=frames.get("dir"),
+        instruction=block.instruction,
+        one_sided=block.one_sided,
     )

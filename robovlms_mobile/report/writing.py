@@ -5,8 +5,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from robovlms_mobile.checking.misleading.everything import misleading
+from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of, watched
 from robovlms_mobile.config.model_size import estimate
 from robovlms_mobile.data.episodes import find_episodes
+from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.files import replace_file
 from robovlms_mobile.report.drawings import draw
@@ -19,6 +22,7 @@ from robovlms_mobile.report.settings import settings_of
 from robovlms_mobile.report.themes import require_plots
 
 PAGE = "report.html"
+WATCHED = 24  # episodes whose motion is looked at; `data check` looks at all
 OWN = re.compile(
     r"(directions|\w+_by_frame|contact_sheet|augmentation|colours|near_duplicates|paths_[12]box_\w+|paths_not_in_the_name)\.png"
 )
@@ -53,11 +57,24 @@ def write_report(
     parameters = estimate(config) if config else None
     looks = Looks(data_dir, settings)
     signatures, undecodable = _signatures(records, looks, lambda done, total: tell("looking", done, total))
-    facts = describe(data_dir, records, settings, signatures, parameters, bad, undecodable)
+    misleads = _misleading(data_dir, records, settings, signatures, looks)
+    facts = describe(data_dir, records, settings, signatures, parameters, bad, undecodable, misleads)
     drawings = draw(facts, records, lambda done, total: tell("drawing", done, total))
     photos = pictures(facts, records, looks)
     _write(Path(out), render(facts, drawings, photos), {**drawings.files(), **photos.files()})
     return facts
+
+
+def _misleading(data_dir, records, settings, signatures, looks):
+    """Return what would mislead a training, by the split it would have and the motion in some of the episodes."""
+    episodes, block = [record.episode for record in records], settings.block(data_dir)
+    try:
+        split = planned(block, episodes, signatures, settings.frames_dir)
+    except DataError:  # the facts say why
+        split = None
+    motion = watched([each for each in episodes if each.name in signatures], looks.store, WATCHED)
+    texts = texts_of(episodes, block)
+    return misleading(Evidence(episodes, str(data_dir), texts, split, motion, signatures, settings.one_sided))
 
 
 def _signatures(records, looks, progress):

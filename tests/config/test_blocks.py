@@ -31,6 +31,7 @@ class TestDatasets:
             ("instruction", {}),
             ("episode_pattern", []),
             ("shift_first", "no"),
+            ("one_sided", "yes"),
         ],
     )
     def test_a_wrong_value_is_an_error(self, config, key, wrong):
@@ -59,6 +60,7 @@ class TestDatasets:
             "real_dims": ["linear_x", "linear_y", "angular_z"],
             "instruction": {"left": "Pass on the left.", "default": "Drive."},
             "on_bad_episode": "skip",
+            "one_sided": True,
             "model_name": "kosmos",
         }
         given = config(train_dataset={**block, "rgb_pad": 10}, val_dataset={**block, "is_validation": True})

@@ -32,7 +32,8 @@ def divided(
     """
     path = manifest_path(block, folder)
     digests: dict[str, str | None] = {name: entry.digest for name, entry in store.entries.items()} if store else {}
-    asked: dict[str, Any] = {"train_split": block.train_split, "split": block.split, "pattern": block.episode_pattern}
+    asked: dict[str, Any] = {name: getattr(block, name) for name in ("train_split", "split", "one_sided")}
+    asked["pattern"] = block.episode_pattern
     as_it_is = _read(path, {"version": VERSION, **asked}, {episode.name for episode in episodes}, digests)
     if as_it_is is not None:
         return as_it_is
@@ -50,12 +51,11 @@ def _read(path, asked, names, digests):
     try:
         train, validation, notes = kept["train"], kept["validation"], kept["notes"]
         then = {**train, **validation}
-        settings = {name: kept[name] for name in asked}
     except (LookupError, TypeError):
         return None
     whole = bool(train and validation) and len(then) == len(train) + len(validation) and then.keys() == names
     changed = any(digests.get(name, digest) != digest for name, digest in then.items())
-    if settings != asked or notes is None or not whole or changed:
+    if not asked.items() <= kept.items() or notes is None or not whole or changed:
         return None
     return set(train), set(validation), notes
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.one_side import refuse_one_side
 from robovlms_mobile.data.split.kept import VERSION, manifest_path
 from robovlms_mobile.data.split.stratify import TRAIN, VALIDATION, Split, split_sorted, split_stratified
 from robovlms_mobile.errors import DataError
@@ -32,6 +33,7 @@ class Manifest:
         pattern: the episode_pattern it was last used with.
         train, validation: name → digest of the file, or None where it was not known.
         notes: what a person should know about the split of all these episodes, sentences; None: not known.
+        one_sided: whether episodes of nearly one side, or one action, were asked for.
     """
 
     train_split: float
@@ -40,6 +42,7 @@ class Manifest:
     train: dict = field(default_factory=dict)
     validation: dict = field(default_factory=dict)
     notes: list | None = None
+    one_sided: bool = False
 
     @property
     def sides(self) -> dict[str, str]:
@@ -76,6 +79,7 @@ def divide(
     train_split: float = 0.8,
     split: str = "stratified",
     pattern: str | list = "episode_*.h5",
+    one_sided: bool = False,
     signature: Callable[[str], np.ndarray] | None = None,
 ) -> tuple[Split, list[str]]:
     """Return the split of `episodes` that the manifest at `path` says, extended to new ones, and write it back.
@@ -84,24 +88,26 @@ def divide(
         path: the manifest's file; made where there is none.
         episodes: the good episodes of a run, list of `Episode`.
         digests: mapping name → digest of the file; names may be missing, then changes of theirs go unseen.
-        train_split, split, pattern: the dataset block's.
+        train_split, split, pattern, one_sided: the dataset block's.
         signature: function name → (3, 16, 16) uint8, or KeyError; called only when there is something to place.
 
     Returns:
         (Split, list[str]): the split, and what a run should print about it: new, changed and vanished files.
 
     Raises:
-        DataError: a manifest that cannot be used, or one side empty.
+        DataError: a manifest that cannot be used, one side empty, or episodes of nearly one side without `one_sided`.
     """
     path = Path(path)
     wanted = Manifest(train_split, split, pattern)
+    if not one_sided:
+        refuse_one_side(episodes)
     old = load(path) if path.exists() else None
     _check_settings(path, old, wanted)
     digests = digests or {}
     signatures = None if signature is None or not _new(old, episodes) else _look(signature, episodes)
     result, new = extend(old or wanted, episodes, digests, signatures)
     every = len(episodes) == len(new.digests)
-    new = replace(new, pattern=pattern, notes=result.notes if every else None)
+    new = replace(new, pattern=pattern, notes=result.notes if every else None, one_sided=one_sided)
     messages = changes(old, new, episodes) if old else []
     if new != old:
         messages += _save(path, new)
@@ -177,7 +183,11 @@ def load(path: str | Path) -> Manifest:
     twice = sorted(content["train"].keys() & content["validation"].keys())
     if twice:
         raise DataError(f"{path} has {len(twice)} episodes on both sides: {', '.join(twice)}.", _AFRESH)
-    return Manifest(**{name: content[name] for name in _FIELDS}, notes=content.get("notes"))
+    return Manifest(
+        **{name: content[name] for name in _FIELDS},
+        notes=content.get("notes"),
+        one_sided=content.get("one_sided", False),
+    )
 
 
 def save(path: str | Path, manifest: Manifest) -> None:

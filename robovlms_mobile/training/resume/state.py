@@ -14,7 +14,7 @@ SETTINGS = (
 # fmt: on
 # upstream's
 DEFAULTS: dict = {"scheduler": "constant", "gradient_clip_val": 0.0, "warmup_epochs": 0.0, "warmup_steps": 0.0}
-FREE = ("precision", "gradient_checkpointing", "data_dir", "episode_pattern", "on_bad_episode")  # whatever the section
+FREE = ("precision", "gradient_checkpointing", "data_dir", "episode_pattern", "on_bad_episode", "one_sided")  # anywhere
 
 
 def trainable_names(module: Module) -> set[str]:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ from support.episodes import a_day, automatic_day
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.split import manifest as manifests
 from robovlms_mobile.data.split.kept import divided, manifest_path
+from robovlms_mobile.errors import DataError
 from robovlms_mobile.simulation.world import SCENARIOS
 
 
@@ -70,3 +72,15 @@ def test_notes_of_some_of_the_episodes_are_not_kept_as_those_of_all(block, divis
     assert json.loads(manifest_path(block).read_text())["notes"] is None
     assert divided(block, episodes) == whole and len(divisions) == 3
     assert divided(block, episodes) == whole and len(divisions) == 3
+
+
+def test_nearly_one_side_is_refused_until_it_is_asked_for_and_again_when_it_no_longer_is(block, divisions):
+    episodes = [each for each in a_day(80) if each.scenario.endswith("left")]
+    with pytest.raises(DataError, match="40 of 40 episodes pass on the left"):
+        divided(block, episodes)
+    assert not manifest_path(block).exists()
+    meant = replace(block, one_sided=True)
+    first = divided(meant, episodes)
+    assert divided(meant, episodes) == first and len(divisions) == 2
+    with pytest.raises(DataError, match="one_sided"):
+        divided(block, episodes)

@@ -1,0 +1,1 @@
+"""What in a set of episodes would mislead a training: a small module a kind, and `everything`, which asks them all."""

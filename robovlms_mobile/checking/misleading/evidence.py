@@ -1,0 +1,88 @@
+"""What findings are made from: episodes, what the policy is told in each, the split, the motion in the pictures."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from robovlms_mobile.checking.misleading.motion import motion
+from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.frame_store.store import FrameStore
+from robovlms_mobile.data.hdf5.frames import each_frame
+from robovlms_mobile.data.instructions import instruction_for
+from robovlms_mobile.data.one_side import FEW
+from robovlms_mobile.data.split.stratify import Split
+from robovlms_mobile.errors import DataError, MobileError
+
+LISTED = 3  # episodes named one by one
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a folder's good episodes.
+
+    Attributes:
+        episodes: list[Episode], by name.
+        where: what they are called in findings: the folder.
+        texts: what the policy is told in each; empty where that cannot be said (the config's own fault).
+        split: the `Split` a run would use, None where there is none.
+        motion: name → (T - 1,) as `motion.motion` gives it, of the episodes that were looked at.
+        signatures: name → (3, 16, 16) uint8 grey thumbnails, as far as they are known.
+        one_sided: the block says that nearly one side, or one action, is meant.
+    """
+
+    episodes: list[Episode]
+    where: str
+    texts: list[str] = field(default_factory=list)
+    split: Split | None = None
+    motion: dict[str, np.ndarray] = field(default_factory=dict)
+    signatures: dict[str, np.ndarray] = field(default_factory=dict)
+    one_sided: bool = False
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many episodes that what is uneven is no chance."""
+        return len(self.episodes) >= FEW
+
+
+def texts_of(episodes: Sequence[Episode], block: Block) -> list[str]:
+    """Return what the policy is told in each episode; [] where the block says nothing for one."""
+    try:
+        return [instruction_for(episode, block.instruction) for episode in episodes]
+    except MobileError:
+        return []
+
+
+def watched(
+    episodes: Sequence[Episode], store: FrameStore, most: int, progress: Callable[[], object] = lambda: None
+) -> dict[str, np.ndarray]:
+    """Return the motion in at most so many of the episodes, evenly chosen: from the frame store, else from the files.
+
+    Args:
+        progress: called after each episode.
+    """
+    found = {}
+    for number in np.unique(np.linspace(0, len(episodes) - 1, min(most, len(episodes))).round().astype(int)):
+        episode = episodes[number]
+        try:
+            found[episode.name] = motion(_frames(episode, store))
+        except DataError:  # what is damaged is said elsewhere
+            continue
+        progress()
+    return found
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a.h5, b.h5, c.h5 and 4 more`."""
+    more = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def _frames(episode, store):
+    if store.has(episode.path):
+        try:
+            return store.planes(episode.name)
+        except KeyError:  # damaged: from the file
+            pass
+    return each_frame(episode)

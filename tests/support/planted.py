@@ -1,0 +1,92 @@
+"""Sets of synthetic episodes in memory: clean ones, and what to plant in them that misleads."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of
+from robovlms_mobile.checking.misleading.motion import motion
+from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.split.stratify import split_stratified
+from robovlms_mobile.simulation.driver import SPEED, STEP
+from robovlms_mobile.simulation.recordings import simulate_episode
+
+SIZE, FRAMES, COUNT = (128, 72), 24, 40
+
+
+@dataclass(frozen=True)
+class Filmed:
+    """An episode with its frames, (T, 3, H, W) uint8, and the motion in them, (T - 1,)."""
+
+    episode: Episode
+    frames: np.ndarray
+    moved: np.ndarray
+
+
+def write(folder, films):
+    """Write a set as files, as the collector does."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in films:
+        with h5py.File(folder / each.episode.name, "w") as file:
+            file["images"] = np.moveaxis(each.frames, 1, -1)
+            file["actions"] = each.episode.actions
+            file.attrs["total_duration"] = each.episode.seconds
+            if each.episode.instruction:
+                file["language_instruction"] = [each.episode.instruction]
+
+
+def filmed(index, seed=0, **options):
+    """One episode whose actions are how it really moved: every speed is its own, as a joystick's."""
+    made = simulate_episode(index, seed, SIZE, FRAMES, **options)
+    actions = made.actions.copy()
+    turn = np.exp(-1j * made.poses[0, 2])
+    moved = np.diff(made.poses[:, :2], axis=0) @ [1, 1j] * turn * SPEED / STEP  # linear_x + j linear_y
+    actions[:-1, 0], actions[:-1, 1] = moved.real, moved.imag
+    episode = Episode(
+        path=Path(f"{made.name}.h5"),
+        images_key="images",
+        length=FRAMES,
+        actions=actions,
+        instruction=made.instruction,
+        scenario=made.world.scenario,
+        size=SIZE,
+        seconds=made.attributes["total_duration"],
+    )
+    return shown(episode, np.moveaxis(made.images, -1, 1))
+
+
+def shown(episode, frames):
+    """An episode with other frames."""
+    return Filmed(episode, frames, motion(frames))
+
+
+def clean_set(seed=0, count=COUNT):
+    """`count` episodes, all eight scenarios in turn."""
+    return [filmed(index, seed) for index in range(count)]
+
+
+def evidence(films, option=None, split=None):
+    """The Evidence of a set, its split as a run would have it."""
+    episodes = sorted((each.episode for each in films), key=lambda each: each.name)
+    return Evidence(
+        episodes,
+        "the folder",
+        texts_of(episodes, Block("the folder", instruction=option)),
+        split or split_stratified(episodes),
+        {each.episode.name: each.moved for each in films},
+    )
+
+
+def changed(film, **fields):
+    """The same film with other fields of its Episode."""
+    return replace(film, episode=replace(film.episode, **fields))
+
+
+def turned(film, column=1):
+    """The same film with the sign of one column of its actions turned."""
+    actions = film.episode.actions.copy()
+    actions[:, column] *= -1
+    return changed(film, actions=actions)
