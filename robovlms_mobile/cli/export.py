@@ -4,7 +4,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING
 
-from robovlms_mobile.errors import CheckoutError, ModelError
+from robovlms_mobile.errors import CheckoutError, CheckpointError, DataError, ModelError
 
 if TYPE_CHECKING:
     from robovlms_mobile.adapters.export import Export
@@ -55,15 +55,16 @@ def run(args: argparse.Namespace) -> int:
 def _verified(args):
     """Return (a `Verification` of what was written, by the golden frames of what was exported, or None; why not)."""
     from robovlms_mobile.adapters.export import adapter_folder
+    from robovlms_mobile.evaluation.golden_frames import write_frames
     from robovlms_mobile.policy.golden import has_golden
     from robovlms_mobile.policy.verification import carry_over
 
-    source = adapter_folder(args.run_folder, args.which)
-    if not has_golden(source):
-        return None, f"no: {source} has no golden frames. Write them, then export: robovlms-mobile verify RUN --write"
+    source, where = adapter_folder(args.run_folder, args.which), {"base": args.base, "root": args.root}
     try:
-        return carry_over(source, args.to, base=args.base, root=args.root), None
-    except (CheckoutError, ModelError) as error:
+        if not has_golden(source):
+            write_frames(args.run_folder, args.which, **where)
+        return carry_over(source, args.to, **where), None
+    except (CheckoutError, ModelError, CheckpointError, DataError) as error:  # no checkout, base, run or episodes here
         return None, f"no: {error}"
 
 

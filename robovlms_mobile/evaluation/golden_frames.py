@@ -9,7 +9,7 @@ import numpy as np
 from robovlms_mobile.adapters.export import adapter_folder
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.data.instructions import instruction_for
-from robovlms_mobile.errors import CheckpointError, DataError
+from robovlms_mobile.errors import DataError, PolicyError
 from robovlms_mobile.evaluation.run_data import block_of, episodes_of
 from robovlms_mobile.policy import MobilePolicy
 from robovlms_mobile.policy.building import load_folder
@@ -49,7 +49,8 @@ def write_frames(path: str | Path, which: str | None = None, base: str | Path | 
         loading: device, dtype, root: see `building.load_folder`.
 
     Raises:
-        CheckpointError: no adapters, or they do not predict what training predicted.
+        CheckpointError: no run, or no adapters.
+        PolicyError: they do not predict what training predicted.
         DataError: the run's episodes are not there.
     """
     run, folder = newest_run(path), adapter_folder(path, which)
@@ -64,7 +65,7 @@ def write_frames(path: str | Path, which: str | None = None, base: str | Path | 
     values, prompt = replay(policy, pictures, instruction)
     off = _off(values["actions"].numpy(), told.get("actions"))
     if off is not None and off > MOST:
-        raise CheckpointError(
+        raise PolicyError(
             f"{folder} does not predict what training predicted for {episode.name}: velocities differ by up to "
             f"{off:.2g} m/s, and precision explains {MOST:g} at most. No golden frames were written.",
             "Check that base model, checkout and package versions are those of the run: run.json beside the folder.",

@@ -17,9 +17,9 @@ def proof(trained, run_python, tmp_path_factory):
     at = ["--root", trained.root, "--json"]
     calls = {
         "before": ["verify", run / "best", *at],
-        "written": ["verify", run, "--write", *at],
+        "merging": ["export", run, "--to", merged, "--merge", *at],  # writes them where there are none
         "best": ["verify", run / "best", *at],
-        "merging": ["export", run, "--to", merged, "--merge", *at],
+        "written": ["verify", run, "--write", *at],
         "merged": ["verify", merged, *at],
         "halving": ["export", run, "--to", adapters, "--dtype", "fp16", *at],
         "half": ["verify", adapters, *at],
