@@ -18,7 +18,7 @@ from robovlms_mobile.checkout.location import require_checkout
 from robovlms_mobile.data.instructions import DEFAULT
 from robovlms_mobile.errors import MobileError
 
-DTYPES = ("fp32", "bf16", "fp16")
+DTYPES = ("fp32", "bf16", "fp16", "int8")
 SIZE = (1280, 720)  # of a camera's frame, which every step resizes
 WARM_UP = 3  # steps that are not counted
 
@@ -41,8 +41,9 @@ def bench_policy(
 
     Returns:
         dict: "model", "steps", and "rows", a dict each: device, dtype, load_s, memory_mb (the process's peak on a CPU,
-        the allocator's on a GPU), p50_ms and p95_ms of a step, window_ms (p50 of going through all `window` frames
-        again instead of keeping what the head remembers) and ratio; or "unmeasured", why there is nothing.
+        the allocator's on a GPU), weights_mb, p50_ms and p95_ms of a step, window_ms (p50 of going through all `window`
+        frames again instead of keeping what the head remembers), ratio, and "difference" (max |Δ| of the velocities of
+        the same frames from the first row that was measured, m/s); or "unmeasured", why there is nothing.
 
     Raises:
         CheckoutError: no checkout.
@@ -55,6 +56,9 @@ def bench_policy(
             run = at_end_of_run(checkout, Path(scratch), size, lambda trainer, module: module.configs["output_dir"])
             adapters = Path(run) / "best"
         rows = [_row(device, dtype, adapters, base, checkout, steps) for device in ("cpu", "cuda") for dtype in DTYPES]
+    said = [row.pop("said") for row in rows if "said" in row]
+    for row, actions in zip((row for row in rows if "unmeasured" not in row), said, strict=True):
+        row["difference"] = float(np.abs(actions - said[0]).max())
     return {"model": name, "steps": steps, "rows": rows}
 
 
@@ -76,6 +80,7 @@ def _measured(device, dtype, adapters, base, root, steps):
     import torch
 
     from robovlms_mobile.policy import MobilePolicy
+    from robovlms_mobile.policy.quantised import weight_bytes
 
     warnings.simplefilter("ignore")  # of pictures of another size than the recordings
     began = time.perf_counter()
@@ -86,13 +91,15 @@ def _measured(device, dtype, adapters, base, root, steps):
         window = policy.metadata["contract"]["image"]["window"]
         wait = torch.cuda.synchronize if device == "cuda" else _nothing
         frames = np.random.default_rng(0).integers(0, 256, (window, *SIZE[::-1], 3), np.uint8)
+        said = np.stack([policy.infer({"image": frame})["actions"] for frame in frames])  # (W, N, D)
         step = _timed(lambda number: policy.infer({"image": frames[number % window]}), steps, wait)
         whole = _timed(lambda number: _window(policy, frames), max(3, steps // window), wait)
     except (MobileError, RuntimeError) as error:  # the second: a kernel that is not there, too little memory
         return {"unmeasured": str(error)[:200]}
     p50, p95 = np.percentile(step, (50, 95))
     again = float(np.percentile(whole, 50))
-    found = {"load_s": loaded, "memory_mb": _memory(device), "p50_ms": float(p50), "p95_ms": float(p95)}
+    found = {"load_s": loaded, "memory_mb": _memory(device), "weights_mb": weight_bytes(policy.stepper.model) / 1e6}
+    found |= {"p50_ms": float(p50), "p95_ms": float(p95), "said": said}
     return {**found, "window_ms": again, "ratio": again / float(p50), "window": window}
 
 

@@ -126,7 +126,9 @@ def _format_size(size, result):
 
 def format_policy(result: dict) -> str:
     """Return a policy's figures as text, a line a device and precision."""
-    lines = [("", "load, peak memory, a step p50 and p95, the whole window again instead of one frame")]
+    lines = [
+        ("", "load, peak memory (weights), a step p50 and p95, the whole window again instead of one frame, max |Δ|")
+    ]
     for row in result["rows"]:
         lines.append((f"{row['device']} {row['dtype']}", _measured(row)))
     return _table(lines)
@@ -135,8 +137,9 @@ def format_policy(result: dict) -> str:
 def _measured(row):
     if "unmeasured" in row:
         return f"unmeasured: {row['unmeasured']}"
-    step = f"{row['load_s']:.1f} s, {row['memory_mb']:.0f} MB, {row['p50_ms']:.1f} ms, {row['p95_ms']:.1f} ms"
-    return f"{step}, {row['window_ms']:.1f} ms ({row['ratio']:.1f}×)"
+    room = f"{row['load_s']:.1f} s, {row['memory_mb']:.0f} MB ({row['weights_mb']:.1f})"
+    times = f"{row['p50_ms']:.1f} ms, {row['p95_ms']:.1f} ms, {row['window_ms']:.1f} ms ({row['ratio']:.1f}×)"
+    return f"{room}, {times}, {row['difference']:.1g} m/s"
 
 
 def format_drive(result: dict) -> str:

@@ -20,7 +20,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--without-token", action="store_true", help="let everyone drive who reaches --host")
     parser.add_argument("--clients", type=int, default=4, metavar="N", help="connections at a time (default 4)")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
-    parser.add_argument("--dtype", choices=("fp32", "bf16", "fp16"), help="of the weights (default: the contract's)")
+    parser.add_argument(
+        "--dtype", choices=("fp32", "bf16", "fp16", "int8"), help="of the weights (default: the contract's)"
+    )
     parser.add_argument("--base", metavar="DIR", help="the base model's folder (default: where it was trained from)")
     parser.add_argument("--any-instruction", action="store_true", help="warn of one never trained, do not refuse it")
     parser.add_argument("--unverified", action="store_true", help="do not replay the golden frames first")

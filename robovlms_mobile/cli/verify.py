@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--write", action="store_true", help="write golden frames; needs the run and its episodes")
     parser.add_argument("--merged", metavar="DIR", help="verify what export --merge wrote of these adapters")
     parser.add_argument("--device", help="cpu, cuda, cuda:1 (default: the GPU where there is one)")
-    parser.add_argument("--dtype", choices=("fp32", "bf16", "fp16"), help="of the weights (default fp32)")
+    parser.add_argument("--dtype", choices=("fp32", "bf16", "fp16", "int8"), help="of the weights (default fp32)")
     parser.add_argument("--base", metavar="DIR", help="the base model's folder (default: where it was trained from)")
     parser.add_argument("--root", metavar="DIR", help="the checkout (default: ROBOVLMS_ROOT, else ./RoboVLMs)")
     parser.add_argument("--json", action="store_true", help="print JSON")

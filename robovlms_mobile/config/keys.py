@@ -16,10 +16,11 @@ MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": sect
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
     "base_dtype": frozenset(),  # its values are among what a run refuses
+    "embeddings": frozenset(),
     "audit": frozenset(),  # no sections: see MOBILE_VALUES
     "verbose": frozenset(),
 }
-MOBILE_VALUES: dict[str, tuple] = {"audit": AUDIT, "verbose": (True, False)}
+MOBILE_VALUES: dict[str, tuple] = {"audit": AUDIT, "embeddings": ("device", "host"), "verbose": (True, False)}
 
 REQUIRED = {  # section ("" is the top level) → keys upstream reads without a default
     "": _words(

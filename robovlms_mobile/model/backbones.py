@@ -91,6 +91,10 @@ class MobileBackbone:
             self._add_lora(setup)
         text = set(self.text_tower.parameters()) - set(self.vision_tower.parameters())
         self._pictures_train = any(each.requires_grad and each not in text for each in self.backbone.parameters())
+        if (self.configs.get("mobile") or {}).get("embeddings") == "host":
+            from robovlms_mobile.model.host_embedding import keep_on_host
+
+            keep_on_host(self.backbone, self.word_embedding)
         if isinstance(self.act_head, RealDimsLoss):
             self.act_head.freeze_unused()
         if setup.get("gradient_checkpointing"):

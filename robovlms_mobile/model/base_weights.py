@@ -34,7 +34,8 @@ def loaded_in(dtype: str, kind: str) -> Iterator[None]:
     import transformers
 
     stock = getattr(transformers, kind, None) or getattr(transformers, RENAMED.get(kind, kind))
-    load = functools.partial(stock.from_pretrained, torch_dtype=torch.float32)
+    asked = "dtype" if transformers.__version__ >= "5" else "torch_dtype"
+    load = functools.partial(stock.from_pretrained, **{asked: torch.float32})
     layers = {each: each.__init__ for each in LAYERS}
     names, upstream.transformers = (
         upstream.transformers,

@@ -19,6 +19,7 @@ from robovlms_mobile.checkout.location import require_checkout
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.launch.noise import quiet_libraries
 from robovlms_mobile.model.precision import STORED, TORCH
+from robovlms_mobile.policy.quantised import INT8, quantise
 from robovlms_mobile.runs import config_of as config_of_run
 
 RECORD = "run.json"
@@ -46,11 +47,13 @@ class Loaded:
         model: upstream's backbone with its head.
         configs: what it was built from.
         adapters: what the folder holds.
+        precision: of the weights, torch's name or "int8".
     """
 
     model: nn.Module
     configs: dict
     adapters: Adapters
+    precision: str
 
 
 def load_folder(
@@ -68,6 +71,7 @@ def load_folder(
     Args:
         device: torch's; None takes the GPU where there is one.
         dtype: of the base model and the adapters: "fp32" (None), "fp16", "bf16" or torch's; the head stays in fp32.
+            "int8": the base model's Linear weights alone, see `quantised.quantise`.
         base: folder of the base model; None takes the one the folder names. A merged folder is its own.
         root: the RoboVLMs checkout.
         configs: the run's config, for folders of old whose contract does not say how the model is built.
@@ -85,17 +89,22 @@ def load_folder(
     merged = bool(adapters.contract.get("merged"))
     base = Path(adapters.folder if merged else base or _named_base(adapters))
     configs = with_base(configs or config_of(adapters), base)
-    configs["mobile"] = {**(configs.get("mobile") or {}), "base_dtype": "fp32"}  # `dtype` is what counts here
     if merged:
         _check_merged(adapters)
         configs = {**configs, "train_setup": {**configs["train_setup"], **ALONE}}
-    kind = torch.float32 if dtype is None else torch_type(dtype)
+    kind = torch.float32 if dtype in (None, INT8) else torch_type(dtype)
+    checked = not adapters.lora or _files_are_those(adapters, base)
+    straight = {TORCH[STORED[name]]: name for name in STORED}[kind] if checked else "fp32"
+    configs["mobile"] = {**(configs.get("mobile") or {}), "base_dtype": straight}
     holder = Holder(build(configs, require_checkout(root)))
-    if adapters.lora:
+    if not checked:
         check_base(adapters, holder.model.backbone)
     load_into(holder, adapters.state)
     model = holder.model.eval().requires_grad_(False)
-    return Loaded(_placed(model, device or ("cuda" if torch.cuda.is_available() else "cpu"), kind), configs, adapters)
+    if dtype == INT8:
+        quantise(model.backbone)
+    placed = _placed(model, device or ("cuda" if torch.cuda.is_available() else "cpu"), kind)
+    return Loaded(placed, configs, adapters, INT8 if dtype == INT8 else str(kind).removeprefix("torch."))
 
 
 def build(configs: dict, root: str | Path) -> nn.Module:
@@ -167,7 +176,7 @@ def torch_type(dtype: Any) -> torch.dtype:
     """Return torch's type of "fp32", "fp16", "bf16" or of one of torch's own. Raises ModelError for any other."""
     found = TORCH[STORED[dtype]] if dtype in STORED else dtype
     if found not in TORCH.values():
-        raise ModelError(f"dtype is {dtype!r}, expected one of {', '.join(STORED)}.")
+        raise ModelError(f"dtype is {dtype!r}, expected one of {', '.join((*STORED, INT8))}.")
     return found
 
 
@@ -198,6 +207,19 @@ def _check_hash(adapters):
             f"tensors have {seen}.",
             "Copy the folder again from where it was trained; robovlms-mobile verify ADAPTERS says what differs.",
         )
+
+
+def _files_are_those(adapters, base):
+    """Return whether the base model's files were read and are those of the run: then no weight is asked in memory.
+
+    Raises:
+        CheckpointError: they are of another model.
+    """
+    try:
+        check_base(adapters, base)
+    except ModelError:  # a pickle, or names that a newer transformers changes while it loads them
+        return False
+    return True
 
 
 def _check_merged(adapters):

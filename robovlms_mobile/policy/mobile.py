@@ -88,7 +88,7 @@ class MobilePolicy:
             "hash": self._loaded.adapters.contract.get("hash"),
             "versions": versions(),
             "device": str(parameter.device),
-            "dtype": str(parameter.dtype).removeprefix("torch."),
+            "dtype": self._loaded.precision,
             "dims": self.dims,
             "execute": self.execute,
             "unknown": self.expectations.unknown,

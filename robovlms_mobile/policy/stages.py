@@ -8,7 +8,12 @@ from torch import Tensor
 from robovlms_mobile.policy.golden import Golden
 
 GREY = 1  # of 255: what another Pillow may round otherwise
-PIXELS = {"float32": 5e-3, "float16": 1e-2, "bfloat16": 5e-2}  # of normalised pixels, which are stored in half
+PIXELS = {
+    "float32": 5e-3,
+    "float16": 1e-2,
+    "bfloat16": 5e-2,
+    "int8": 5e-3,
+}  # of normalised pixels, which are stored in half
 
 
 def differences(

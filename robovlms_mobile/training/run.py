@@ -18,6 +18,10 @@ class MobileRun(Callback):
                 from robovlms_mobile.config.half import check_device
 
                 check_device(precision, trainer.strategy.root_device.type)
+            if trainer.strategy.root_device.type == "cuda":
+                from robovlms_mobile.training.fused_steps import FusedSteps
+
+                trainer.callbacks.append(FusedSteps())
             trainer.callbacks += _callbacks(configs)
 
 

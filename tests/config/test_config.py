@@ -209,7 +209,7 @@ class TestPaths:
 
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
-        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "base_dtype", "audit", "verbose"}
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "base_dtype", "embeddings", "audit", "verbose"}
         given = {
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},

@@ -28,6 +28,12 @@ def precisions(model):
     return {kind: sorted(each) for kind, each in found.items()}
 
 
+def same(one, other):
+    """Whether two steps have the same loss and gradients, bit for bit."""
+    equal = one[1].keys() == other[1].keys() and all(torch.equal(each, other[1][name]) for name, each in one[1].items())
+    return equal and torch.equal(one[0], other[0])
+
+
 def trained(model):
     return {name: each.detach() for name, each in model.named_parameters() if each.requires_grad}
 
@@ -47,10 +53,16 @@ def main(root, folder, work):
     half = build(folder, with_bf16).train()
     ours, theirs = autocast_step(half), autocast_step(full)
     drawn = trained(full)
+    host = build(folder, {"mobile": {"embeddings": "host"}}).train()
+    beside = step(build(folder).train())
+    at_host = step(host)
     from_half = build(saved_in_half(folder, f"{work}/half"))
     told = {
-        "same": torch.equal(ours[0], theirs[0])
-        and all(torch.equal(ours[1][each], theirs[1][each]) for each in theirs[1]),
+        "same": same(ours, theirs),
+        "same_at_host": same(at_host, beside),
+        "tables": [
+            sum(len(each) == len(full.word_embedding.weight) for each in model.parameters()) for model in (host, full)
+        ],
         "gradients": len(ours[1]),
         "drawn": all(torch.equal(each, drawn[name]) for name, each in trained(half).items()),
         "precisions": precisions(half),
