@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from robovlms_mobile.checking.misleading.everything import misleading
-from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of, watched
+from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of, thumbnails_of, watched
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.frame_store.store import open_store
@@ -21,12 +21,11 @@ def misled(episodes: Sequence[Episode], block: Block, image_size: int, frames_di
         episodes: the good ones of its folder.
         image_size, frames_dir: of its frame store, where the run has one.
     """
-    good = list(episodes)
+    good, store = list(episodes), open_store(block.data_dir, image_size, block.color_order, frames_dir)
+    signatures = thumbnails_of(good, store)
     try:
-        split = planned(block, good, folder=frames_dir)
+        split = planned(block, good, signatures, frames_dir)
     except DataError:  # the windows' own check says why
         split = None
-    store = open_store(block.data_dir, image_size, block.color_order, frames_dir)
-    motion = watched(good, store, WATCHED)
-    where, texts = str(block.data_dir), texts_of(good, block)
-    yield from misleading(Evidence(good, where, texts, split, motion, one_sided=block.one_sided))
+    texts, motion = texts_of(good, block), watched(good, store, WATCHED)
+    yield from misleading(Evidence(good, str(block.data_dir), texts, split, motion, signatures, block.one_sided))

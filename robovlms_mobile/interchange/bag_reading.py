@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,7 @@ def opened_bag(path: Path) -> Iterator[Any]:
         MobileError: rosbags is missing. DataError: the bag cannot be read.
     """
     try:
-        from rosbags.highlevel import AnyReader, AnyReaderError
-        from rosbags.rosbag2 import ReaderError
+        from rosbags.highlevel import AnyReader
         from rosbags.typesys import Stores, get_typestore
     except ImportError as error:
         raise MobileError(
@@ -50,8 +50,8 @@ def opened_bag(path: Path) -> Iterator[Any]:
     try:
         reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_HUMBLE))
         reader.open()
-    except (AnyReaderError, ReaderError, OSError, ValueError) as error:
-        raise DataError(f"{path} cannot be read ({error}).") from error
+    except damaged() as error:
+        raise DataError(f"{path} cannot be read ({_reason(error)}).") from error
     try:
         yield reader
     finally:
@@ -80,17 +80,13 @@ def topic(reader: Any, wanted: str | None, kinds: set[str], option: str) -> Any:
 
 def times(reader: Any, connections: Sequence) -> np.ndarray:
     """(n,) float64 seconds, ascending: when the bag's recorder received each message."""
-    stamps = [stamp for _, stamp, _ in reader.messages(connections)]
-    return np.array(stamps, np.int64) / 1e9
+    return np.array([stamp for _, stamp, _ in _messages(reader, connections, set())], np.int64) / 1e9
 
 
 def velocities(reader: Any, connections: Sequence) -> np.ndarray:
     """(n, 3) float32 linear_x, linear_y, angular_z of each Twist or TwistStamped, in the order of their times."""
-    found = []
-    for connection, _, raw in reader.messages(connections):
-        message = reader.deserialize(raw, connection.msgtype)
-        twist = getattr(message, "twist", message)
-        found.append((twist.linear.x, twist.linear.y, twist.angular.z))
+    twists = [getattr(message, "twist", message) for _, _, message in _messages(reader, connections)]
+    found = [(twist.linear.x, twist.linear.y, twist.angular.z) for twist in twists]
     return np.array(found, np.float32).reshape(-1, 3)
 
 
@@ -104,12 +100,36 @@ def pictures(reader: Any, connections: Sequence, wanted: Sequence[int]) -> Itera
     from robovlms_mobile.policy.camera_input import picture
     from robovlms_mobile.ros.camera_messages import frame_of
 
-    numbers = set(wanted)
-    for number, (connection, _, raw) in enumerate(reader.messages(connections)):
-        if number not in numbers:
+    for number, _, message in _messages(reader, connections, set(wanted)):
+        if message is None:
             continue
-        frame = frame_of(reader.deserialize(raw, connection.msgtype), None, 0.0)
+        frame = frame_of(message, None, 0.0)
         try:
             yield np.asarray(picture(frame.image, frame.encoding, frame.height, frame.width))
         except PolicyError as error:
-            raise DataError(f"{reader.paths[0]}, {connection.topic}, message {number}: {error}") from error
+            raise DataError(f"{reader.paths[0]}, {connections[0].topic}, message {number}: {error}") from error
+
+
+def damaged() -> tuple[type[Exception], ...]:
+    """Return what reading a damaged bag raises: the package and its SQLite say what they know, the rest falls over."""
+    from apsw import Error
+    from rosbags.highlevel import AnyReaderError
+    from rosbags.rosbag2 import ReaderError
+    from rosbags.serde import SerdeError
+
+    fallen = (ArithmeticError, AssertionError, LookupError, MemoryError, OSError, TypeError, ValueError, StructError)
+    return (AnyReaderError, ReaderError, SerdeError, Error, *fallen)
+
+
+def _messages(reader: Any, connections: Sequence, wanted: set[int] | None = None) -> Iterator[tuple[int, int, Any]]:
+    """Yield (number, nanoseconds, message) of some connections; of those that are not wanted None for the message."""
+    try:
+        for number, (connection, stamp, raw) in enumerate(reader.messages(connections)):
+            asked = wanted is None or number in wanted
+            yield number, stamp, reader.deserialize(raw, connection.msgtype) if asked else None
+    except damaged() as error:
+        raise DataError(f"{reader.paths[0]} is damaged ({_reason(error)}).", "Import the others without it.") from error
+
+
+def _reason(error):
+    return f"{type(error).__name__}: {str(error)[:200]}"

@@ -109,6 +109,7 @@ def export_lerobot(
         )
         texts = [_add(dataset, *each, instruction, progress) for each in found]
         dataset.finalize()
+        shutil.rmtree(root / "images", ignore_errors=True)  # where lerobot kept frames until they were encoded
         told = _compared(dataset_class(place.repo, root=dataset.root), found, texts)
         os.replace(root, target)
     finally:

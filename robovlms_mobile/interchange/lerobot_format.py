@@ -63,6 +63,25 @@ def hub_answers(repo: str, told: str = "") -> Iterator[None]:
         raise DataError(f"The hub did not do it for {repo} ({why[0]}).", fix) from error
 
 
+@contextmanager
+def readable(place: Place) -> Iterator[None]:
+    """Turn what lerobot falls over within the block, when files are damaged or missing, into DataError.
+
+    Raises:
+        DataError: it fell.
+    """
+    from datasets.exceptions import DatasetsError
+    from httpx import HTTPError
+
+    try:
+        yield
+    except (ArithmeticError, LookupError, OSError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"lerobot cannot read {place} ({type(error).__name__}: {str(error)[:200]}).") from error
+    except (DatasetsError, HTTPError) as error:  # for files that are not in the folder it asks the hub
+        fix = "Are all its files there, and whole?"
+        raise DataError(f"lerobot cannot read {place} ({type(error).__name__}: {str(error)[:200]}).", fix) from error
+
+
 def lerobot_dataset() -> Any:
     """Return lerobot's class LeRobotDataset.
 

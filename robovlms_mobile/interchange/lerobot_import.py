@@ -1,7 +1,6 @@
 """Write the episodes of a LeRobotDataset (v3) as HDF5 files that training reads."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from robovlms_mobile.interchange.lerobot_format import (
     Place,
     hub_answers,
     lerobot_dataset,
+    readable,
 )
 
 LEKIWI = {"x.vel": "linear_x", "y.vel": "linear_y", "theta.vel": "angular_z"}  # lerobot's own omni base: m/s, degrees/s
@@ -71,21 +71,23 @@ def import_lerobot(
     dataset_class = lerobot_dataset()
     if place.root is not None and not (place.root / INFO).is_file():
         raise DataError(f"{place} holds no {INFO}: it is no LeRobotDataset.", f"One on the hub: {HUB}OWNER/NAME.")
-    with nullcontext() if place.root else hub_answers(place.repo):
+    with readable(place) if place.root else hub_answers(place.repo):
         dataset = dataset_class(place.repo, root=place.root)
     camera = _camera(dataset, camera)
+    if ACTION not in dataset.features:
+        raise DataError(f"{place} has no column '{ACTION}'. It has: {', '.join(dataset.features)}.")
     columns, scale, left_out = _columns(dataset.features[ACTION], actions)
     taken, several = set(), 0
     with new_folder(folder) as temporary:
-        for number, rows in _rows(dataset):
+        for number, rows, task in _rows(dataset, place):
             source = str(rows[SOURCE][0]) if SOURCE in rows else f"{place}#{number}"
             stem = Path(source).stem if SOURCE in rows else f"episode_{number:06d}"
             write_episode(
                 temporary / f"{unique(stem, taken)}.h5",
-                (pixels(dataset[int(index)][camera]) for index in rows["index"]),
+                _frames(dataset, place, camera, rows["index"]),
                 _velocities(rows[ACTION], columns, scale),
                 np.asarray(rows.get(RECORDED_AT, rows["timestamp"]), float).reshape(-1),
-                str(dataset.meta.tasks.iloc[int(rows["task_index"][0])].name),
+                task,
                 source,
             )
             several += len(set(rows["task_index"].tolist())) > 1
@@ -128,11 +130,21 @@ def _velocities(theirs: np.ndarray, columns: dict[int, int], scale: dict[int, fl
     return ours
 
 
-def _rows(dataset: Any) -> Iterator[tuple[int, dict]]:
-    """Yield (number, column → array) of each episode, without its pixels."""
+def _frames(dataset: Any, place: Place, camera: str, numbers: np.ndarray) -> Iterator[np.ndarray]:
+    for number in numbers:
+        with readable(place):
+            frame = pixels(dataset[int(number)][camera])
+        yield frame
+
+
+def _rows(dataset: Any, place: Place) -> Iterator[tuple[int, dict, str]]:
+    """Yield (number, column → array, first task) of each episode, without its pixels."""
     wanted = (ACTION, "index", "timestamp", "task_index", SOURCE, RECORDED_AT)
-    table = dataset.hf_dataset.with_format("numpy")
-    table = table.select_columns([name for name in wanted if name in table.column_names])
     for number in range(dataset.meta.total_episodes):
-        episode = dataset.meta.episodes[number]
-        yield number, table[int(episode["dataset_from_index"]) : int(episode["dataset_to_index"])]
+        with readable(place):
+            table = dataset.hf_dataset.with_format("numpy")
+            table = table.select_columns([name for name in wanted if name in table.column_names])
+            episode = dataset.meta.episodes[number]
+            rows = table[int(episode["dataset_from_index"]) : int(episode["dataset_to_index"])]
+            task = str(dataset.meta.tasks.iloc[int(rows["task_index"][0])].name)
+        yield number, rows, task

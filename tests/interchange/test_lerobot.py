@@ -3,12 +3,15 @@
 import importlib.util
 import json
 import os
+import random
+import shutil
 import subprocess
 import sys
 
 import h5py
 import numpy as np
 import pytest
+from support.damaged import damage
 
 from robovlms_mobile.cli import main
 from robovlms_mobile.data.hdf5.episode_file import read_episode
@@ -16,8 +19,10 @@ from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.errors import DataError, MobileError
 from robovlms_mobile.interchange.lerobot_format import Place, lerobot_dataset, place_of
+from robovlms_mobile.interchange.lerobot_import import import_lerobot
 from robovlms_mobile.simulation.recordings import write_episodes
 
+DAMAGED = 60  # data sets of each kind
 HERE = importlib.util.find_spec("lerobot") is not None
 needs_lerobot = pytest.mark.skipif(not HERE, reason="lerobot is not installed: pip install 'robovlms-mobile[lerobot]'")
 GREY_LEVELS = (
@@ -73,6 +78,7 @@ def test_lerobot_reads_actions_tasks_rate_and_source_as_recorded_and_pixels_with
     place, said = exported
     dataset = lerobot_dataset()("local/both", root=place)
     assert (dataset.meta.total_episodes, len(dataset), dataset.fps) == (4, 24, 1) and said["fps"] == 1
+    assert sorted(path.name for path in place.iterdir()) == ["data", "meta", "videos"]
     assert dataset.features["action"]["names"] == ["linear_x", "linear_y", "angular_z"]
     row = 0
     for source, episode, frames in recorded(vintages):
@@ -173,6 +179,29 @@ def test_where_the_hub_cannot_be_reached_what_is_written_stays_and_is_named(vint
     assert "It is written, to" in refused("export", vintages / "july", "--to", place, "--png")
     kept = tmp_path / "lerobot" / "lab" / "room"
     assert len(lerobot_dataset()("lab/room", root=kept)) == 12
+
+
+@needs_lerobot
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["--png"]])
+def test_a_damaged_data_set_is_an_error_or_read_and_leaves_nothing_half_done(vintages, tmp_path, options, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # a file that is not there is not asked for
+    export([vintages / "november"], tmp_path / "whole", *options)
+    files = sorted(path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole").rglob("*.*") if path.is_file())
+    rng, refused = random.Random(len(files)), 0
+    for number in range(DAMAGED):
+        copy, out = tmp_path / f"copy{number}", tmp_path / "out"  # a name of its own: `datasets` keeps what it read
+        shutil.copytree(tmp_path / "whole", copy)
+        damage(copy / rng.choice(files), rng, gone=True)
+        try:
+            import_lerobot(place_of(str(copy)), out)
+            shutil.rmtree(out)
+        except MobileError:
+            refused += 1
+            assert not out.exists()
+        shutil.rmtree(copy)
+    assert 0 < refused <= DAMAGED
+    assert [path.name for path in tmp_path.iterdir()] == ["whole"]
 
 
 @pytest.mark.skipif(HERE, reason="lerobot is installed")

@@ -3,19 +3,25 @@
 import importlib.util
 import io
 import json
+import random
+import shutil
 
 import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from support.damaged import damage
 
 from robovlms_mobile.cli import main
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import read_frames
+from robovlms_mobile.errors import MobileError
+from robovlms_mobile.interchange.bag_import import BagOptions, import_bags
 from robovlms_mobile.interchange.pairing import nearest, runs, thinned
 
 HERE = importlib.util.find_spec("rosbags") is not None
 needs_rosbags = pytest.mark.skipif(not HERE, reason="rosbags is not installed: pip install 'robovlms-mobile[rosbag]'")
+DAMAGED = 500  # files of each kind
 START = 1_790_000_000  # seconds, when every bag begins
 DRIVE = np.array([(1.15, 0, 0), (1.15, -1.15, 0), (0, 0, 0.5), (0, 0, 0)])
 
@@ -149,6 +155,26 @@ def test_what_cannot_be_read_is_said_with_what_is_there(tmp_path, capsys):
     assert "frame 1 is 8×8, the first 24×16" in refused(write_bag(tmp_path / "sizes", sizes, drive()[1]))
     (tmp_path / "torn.mcap").write_bytes(b"torn")
     assert "cannot be read" in refused(tmp_path / "torn.mcap")
+
+
+@needs_rosbags
+@pytest.mark.slow
+@pytest.mark.parametrize("plugin", ["mcap", "sqlite3"])
+def test_a_damaged_bag_is_an_error_or_read_and_leaves_nothing_half_done(tmp_path, plugin):
+    bag, rng = write_bag(tmp_path / "bag", *drive(), plugin=plugin), random.Random(plugin)
+    whole = {path: path.read_bytes() for path in bag.iterdir()}
+    read = 0
+    for _ in range(DAMAGED):
+        for path, content in whole.items():
+            path.write_bytes(content)
+        damage(rng.choice(sorted(whole)), rng)
+        out = tmp_path / "out"
+        try:
+            read += import_bags(bag, out, BagOptions()).episodes
+            shutil.rmtree(out)
+        except MobileError:
+            assert not out.exists() and {path.name for path in tmp_path.iterdir()} == {"bag"}
+    assert 0 < read < DAMAGED
 
 
 @pytest.mark.skipif(HERE, reason="rosbags is installed")

@@ -68,6 +68,19 @@ def clean_set(seed=0, count=COUNT):
     return [filmed(index, seed) for index in range(count)]
 
 
+def varied_set(seed):
+    """A clean set as a lab has it: 16 to 48 episodes, dim or bright, in flickering light, with a noisy camera."""
+    rng = np.random.default_rng([seed, 5])
+    told, count = str(rng.choice(["some", "all", "none"])), rng.integers(16, 49)
+    return [_in_other_light(filmed(index, seed, instructions=told), rng) for index in range(count)]
+
+
+def _in_other_light(film, rng):
+    gain = rng.uniform(0.4, 1.2) * rng.normal(1, 0.04, (FRAMES, 1, 1, 1))
+    noise = rng.normal(0, rng.uniform(0, 6), film.frames.shape)
+    return shown(film.episode, np.clip(film.frames * gain + noise, 0, 255).astype(np.uint8))
+
+
 def evidence(films, option=None, split=None):
     """The Evidence of a set, its split as a run would have it."""
     episodes = sorted((each.episode for each in films), key=lambda each: each.name)

@@ -1,6 +1,7 @@
 """What findings are made from: episodes, what the policy is told in each, the split, the motion in the pictures."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,6 +13,7 @@ from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5.frames import each_frame
 from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.data.one_side import FEW
+from robovlms_mobile.data.split.near_duplicates import thumbnails
 from robovlms_mobile.data.split.stratify import Split
 from robovlms_mobile.errors import DataError, MobileError
 
@@ -54,14 +56,8 @@ def texts_of(episodes: Sequence[Episode], block: Block) -> list[str]:
         return []
 
 
-def watched(
-    episodes: Sequence[Episode], store: FrameStore, most: int, progress: Callable[[], object] = lambda: None
-) -> dict[str, np.ndarray]:
-    """Return the motion in at most so many of the episodes, evenly chosen: from the frame store, else from the files.
-
-    Args:
-        progress: called after each episode.
-    """
+def watched(episodes: Sequence[Episode], store: FrameStore, most: int) -> dict[str, np.ndarray]:
+    """Return the motion in at most so many of the episodes, evenly chosen, from the frame store or from the files."""
     found = {}
     for number in np.unique(np.linspace(0, len(episodes) - 1, min(most, len(episodes))).round().astype(int)):
         episode = episodes[number]
@@ -69,7 +65,16 @@ def watched(
             found[episode.name] = motion(_frames(episode, store))
         except DataError:  # what is damaged is said elsewhere
             continue
-        progress()
+    return found
+
+
+def thumbnails_of(episodes: Sequence[Episode], store: FrameStore) -> dict[str, np.ndarray]:
+    """Return the `Evidence.signatures` of the episodes that the frame store has."""
+    found = {}
+    for episode in episodes:
+        if store.has(episode.path):
+            with suppress(KeyError):  # damaged
+                found[episode.name] = thumbnails(store.planes(episode.name))
     return found
 
 
@@ -81,8 +86,6 @@ def listed(names: Sequence[str]) -> str:
 
 def _frames(episode, store):
     if store.has(episode.path):
-        try:
+        with suppress(KeyError):  # damaged: from the file
             return store.planes(episode.name)
-        except KeyError:  # damaged: from the file
-            pass
     return each_frame(episode)

@@ -8,10 +8,10 @@ import numpy as np
 
 from robovlms_mobile.checking.misleading.evidence import Evidence, listed
 from robovlms_mobile.data.one_side import side_of, signs
+from robovlms_mobile.data.split.repeats import chained
 from robovlms_mobile.findings import Finding
 
 GIVEN_AWAY = 0.15  # accuracy that a text may have above scenario and frame number
-COMMON = 0.5  # share of the episodes whose instructions say what is usual
 
 
 def constant(evidence: Evidence) -> Iterator[Finding]:
@@ -25,17 +25,16 @@ def constant(evidence: Evidence) -> Iterator[Finding]:
 
 
 def foreign(evidence: Evidence) -> Iterator[Finding]:
-    """Yield instructions in another script than most, or that share no word with the usual ones."""
+    """Yield instructions in another script than most, or that no chain of common words joins to the usual ones."""
     if not evidence.enough or not evidence.texts:
         return
     counts = Counter(evidence.texts)
-    usual, known = set(), 0
-    for text, count in counts.most_common():
-        if known < COMMON * counts.total():
-            usual, known = usual | words(text), known + count
     scripts = {text: script(text) for text in counts}
     most = Counter(scripts[text] for text in evidence.texts).most_common(1)[0][0]
-    odd = {text for text in counts if scripts[text] != most or not words(text) & usual}
+    first = {}  # word → the first text with it
+    shared = [(text, first.setdefault(word, text)) for text in counts for word in words(text)]
+    usual = max(chained(list(counts), shared), key=lambda group: sum(counts[text] for text in group))
+    odd = {text for text in counts if scripts[text] != most or text not in usual}
     if odd:
         names = [each.name for each, text in zip(evidence.episodes, evidence.texts, strict=True) if text in odd]
         text = max(odd, key=counts.__getitem__)
