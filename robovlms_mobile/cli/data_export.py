@@ -32,7 +32,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say what it cost. Returns 0."""
+    """Export and say what it cost. Returns 0. Raises DataError also where the disk does not take it."""
     from tqdm import tqdm
 
     from robovlms_mobile.errors import DataError
@@ -46,16 +46,24 @@ def run(args: argparse.Namespace) -> int:
     orders = args.color_order * (len(args.folders) if len(args.color_order) == 1 else 1)
     sources = [Source(*each) for each in zip(args.folders, orders, strict=True)]
     with tqdm(unit=" episodes", disable=args.json, delay=0.5) as bar:
-        done = export_lerobot(
-            sources, place_of(args.to), args.pattern, args.instruction, args.fps, not args.png, bar.update
-        )
+        try:
+            done = export_lerobot(
+                sources, place_of(args.to), args.pattern, args.instruction, args.fps, not args.png, bar.update
+            )
+        except OSError as error:
+            raise DataError(f"{args.to} cannot be written ({error.strerror or error}).") from error
     if args.json:
         print(json.dumps(done.to_json(), indent=2))
         return 0
-    rate = f"recorded at {done.rate:.2f}" if done.rate else "no file says how fast it was recorded"
+    rate = "no file says how fast it was recorded"
+    if done.rates:
+        slow, usual, fast = done.rates
+        rate = f"recorded at {usual:.2g}, from {slow:.2g} to {fast:.2g}"
     print(
         f"{done.episodes} episodes, {done.frames} frames, {done.tasks} tasks in {done.place}, {done.fps} fps ({rate})"
     )
+    if done.rates and fast > 2 * slow:
+        print("! rates differ: lerobot takes all frames as evenly spaced; when each was recorded is in recorded_at")
     lossy = f"{done.grey_levels:.2f} of 255 in the mean (PSNR {done.psnr:.1f} dB)" if done.psnr else "equal"
     print(f"read back by lerobot: actions and tasks equal; pixels of {done.compared} episodes {lossy}")
     return 0

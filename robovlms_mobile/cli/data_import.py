@@ -39,14 +39,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import and say what was made. Returns 0."""
+    """Import and say what was made. Returns 0. Raises DataError also where the disk does not take it."""
     from tqdm import tqdm
 
+    from robovlms_mobile.errors import DataError
     from robovlms_mobile.interchange.lerobot_format import INFO
 
     lerobot = args.source.startswith("hf://") or (Path(args.source) / INFO).is_file()
     with tqdm(unit=" episodes" if lerobot else " bags", disable=args.json, delay=0.5) as bar:
-        done, lines = (_lerobot if lerobot else _bags)(args, bar.update)
+        try:
+            done, lines = (_lerobot if lerobot else _bags)(args, bar.update)
+        except OSError as error:
+            raise DataError(f"{args.to} cannot be written ({error.strerror or error}).") from error
     print(json.dumps(done.to_json(), indent=2) if args.json else "\n".join(lines))
     return 0
 

@@ -37,6 +37,9 @@ class BagOptions:
             they are between others, an episode ends and the next begins.
         instruction: what the robot was told in all of them, or None.
         scenario: for the names, e.g. `1box_hori_left`, or None.
+
+    Raises:
+        DataError: `rate` or `within` is not above 0.
     """
 
     image_topic: str | None = None
@@ -45,6 +48,11 @@ class BagOptions:
     within: float = 0.5
     instruction: str | None = None
     scenario: str | None = None
+
+    def __post_init__(self):
+        for name, value in (("rate", self.rate), ("within", self.within)):
+            if value is not None and not value > 0:
+                raise DataError(f"{name} is {value:g}, expected more than 0.")
 
 
 @dataclass(frozen=True)
@@ -92,15 +100,7 @@ def _episodes(reader: Any, bag: Path, folder: Path, options: BagOptions, taken: 
     shown, sent = times(reader, images), times(reader, commands)
     if not len(shown) or not len(sent):
         raise DataError(f"{bag} has {len(shown)} images and {len(sent)} commands.")
-    kept = thinned(shown, options.rate)
-    pairs = nearest(shown[kept], sent)
-    parts = runs(np.abs(pairs.apart) <= options.within)
-    if not parts:
-        near = np.abs(pairs.apart).min()
-        fix = "Is it another recording's topic? Else raise --within."
-        raise DataError(
-            f"{bag}: no two frames have a command within {options.within:g} s; the nearest is {near:.3g} s.", fix
-        )
+    kept, pairs, parts = _paired(shown, sent, bag, options)
     actions, written = velocities(reader, commands), []
     for part in parts:
         numbers, own = kept[part], Pairs(pairs.command[part], pairs.apart[part])
@@ -117,3 +117,19 @@ def _episodes(reader: Any, bag: Path, folder: Path, options: BagOptions, taken: 
         )
         written.append(own)
     return written, len(kept) - sum(len(own.apart) for own in written)
+
+
+def _paired(
+    shown: np.ndarray, sent: np.ndarray, bag: Path, options: BagOptions
+) -> tuple[np.ndarray, Pairs, list[slice]]:
+    """Return (numbers of the frames kept, their pairs, the stretches of them that have a command near)."""
+    kept = thinned(shown, options.rate)
+    pairs = nearest(shown[kept], sent)
+    parts = runs(np.abs(pairs.apart) <= options.within)
+    if not parts:
+        near = np.abs(pairs.apart).min()
+        fix = "Is it another recording's topic? Else raise --within."
+        raise DataError(
+            f"{bag}: no two frames have a command within {options.within:g} s; the nearest is {near:.3g} s.", fix
+        )
+    return kept, pairs, parts

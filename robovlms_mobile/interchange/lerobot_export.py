@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,8 @@ class Exported:
 
     Attributes:
         place: the folder, or the address on the hub.
-        fps: of the data set; rate: frames a second as recorded, median; None where no file says.
+        fps: of the data set.
+        rates: frames a second as recorded: of the slowest tenth, the median, of the fastest; None where no file says.
         tasks: different instructions.
         grey_levels, psnr: mean difference of the pixels from the recorded ones, of 255, and decibels, in `compared`
             episodes; 0 and None where they are equal.
@@ -60,7 +62,7 @@ class Exported:
     episodes: int
     frames: int
     fps: int
-    rate: float | None
+    rates: tuple[float, float, float] | None
     tasks: int
     compared: int
     grey_levels: float
@@ -95,30 +97,39 @@ def export_lerobot(
         MobileError: lerobot is missing.
     """
     dataset_class = lerobot_dataset()
+    if fps is not None and fps < 1:
+        raise DataError(f"fps is {fps}, expected 1 or more.")
     target = place.root or _home() / place.repo
     if target.exists():
         raise DataError(f"{target} exists.", "Name a folder that does not, or remove it first.")
     found = [(source, each) for source in sources for each in _episodes(source, pattern)]
     width, height = _one_size([episode for _, episode in found])
-    rate = _rate([episode for _, episode in found])
-    fps = fps or max(1, round(rate or 1 / STEP))
-    root = target.with_name(f".{target.name}.{uuid4().hex[:8]}{PART}")
-    try:
+    rates = _rates([episode for _, episode in found])
+    fps = fps or max(1, round(rates[1] if rates else 1 / STEP))
+    with _new(target) as root:
         dataset = dataset_class.create(
             place.repo, fps, features(height, width, videos), root=root, robot_type="omni", use_videos=videos
         )
         texts = [_add(dataset, *each, instruction, progress) for each in found]
         dataset.finalize()
         shutil.rmtree(root / "images", ignore_errors=True)  # where lerobot kept frames until they were encoded
-        told = _compared(dataset_class(place.repo, root=dataset.root), found, texts)
-        os.replace(root, target)
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
+        told = _compared(dataset_class(place.repo, root=root), found, texts)
     if place.root is None:
         with hub_answers(place.repo, f"It is written, to {target}. "):
             dataset_class(place.repo, root=target).push_to_hub()
     frames = sum(episode.length for _, episode in found)
-    return Exported(str(place), len(found), frames, fps, rate, len(set(texts)), *told)
+    return Exported(str(place), len(found), frames, fps, rates, len(set(texts)), *told)
+
+
+@contextmanager
+def _new(target: Path) -> Iterator[Path]:
+    """Yield the name of a folder yet to be made, that takes the place of `target` when the block ends well."""
+    root = target.with_name(f".{target.name}.{uuid4().hex[:8]}{PART}")
+    try:
+        yield root
+        os.replace(root, target)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
 
 
 def _home():
@@ -148,9 +159,9 @@ def _one_size(episodes):
     return next(iter(sizes))
 
 
-def _rate(episodes):
-    steps = [episode.seconds / episode.length for episode in episodes if episode.seconds]
-    return 1 / float(np.median(steps)) if steps else None
+def _rates(episodes):
+    rates = [episode.length / episode.seconds for episode in episodes if episode.seconds]
+    return tuple(np.percentile(rates, (10, 50, 90)).tolist()) if rates else None
 
 
 def _add(dataset, source, episode, instruction, progress):

@@ -118,6 +118,18 @@ def test_png_frames_come_back_bit_for_bit(vintages, tmp_path):
 
 
 @needs_lerobot
+def test_rates_that_differ_are_said(vintages, tmp_path, capsys):
+    shutil.copytree(vintages / "july", tmp_path / "fast")
+    for path in (tmp_path / "fast").glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            file.attrs["total_duration"] = 1.0
+    folders = [str(vintages / "july"), str(tmp_path / "fast")]
+    assert main(["data", "export", *folders, "--to", str(tmp_path / "new"), "--png", "--fps", "2"]) == 0
+    assert "to 6)\n! rates differ" in capsys.readouterr().out
+    assert lerobot_dataset()("local/new", root=tmp_path / "new").fps == 2
+
+
+@needs_lerobot
 def test_nothing_is_overwritten_and_nothing_half_done_is_left(vintages, exported, tmp_path, capsys):
     place, _ = exported
     assert main(["data", "export", str(vintages / "july"), "--to", str(place)]) == 1
@@ -130,6 +142,10 @@ def test_nothing_is_overwritten_and_nothing_half_done_is_left(vintages, exported
     assert main(["data", "export", str(vintages / "july"), str(tmp_path / "other"), "--to", str(tmp_path / "new")]) == 1
     assert "2 sizes: 96×64" in capsys.readouterr().err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["full", "other"]
+    assert main(["data", "export", str(vintages / "july"), "--to", str(tmp_path / "full" / "mine" / "new")]) == 1
+    assert "cannot be written" in capsys.readouterr().err
+    assert main(["data", "export", str(vintages / "july"), "--to", str(tmp_path / "new"), "--fps", "0"]) == 1
+    assert "fps is 0" in capsys.readouterr().err
 
 
 def foreign(root, names, cameras=("top",), tasks=("Go.", "Go.")):

@@ -153,7 +153,10 @@ def test_what_cannot_be_read_is_said_with_what_is_there(tmp_path, capsys):
     assert "message 0: encoding is '16UC1'" in refused(depth)
     sizes = [(0, pictures(1)[0]), (1, pictures(1, (8, 8))[0])]
     assert "frame 1 is 8×8, the first 24×16" in refused(write_bag(tmp_path / "sizes", sizes, drive()[1]))
+    assert "rate is 0, expected more than 0" in refused(bag, "--rate", "0")
     (tmp_path / "torn.mcap").write_bytes(b"torn")
+    assert main(["data", "import", str(bag), "--to", str(tmp_path / "torn.mcap" / "out")]) == 1
+    assert "out cannot be written (" in capsys.readouterr().err
     assert "cannot be read" in refused(tmp_path / "torn.mcap")
 
 
