@@ -88,7 +88,7 @@ setup(
         "ros": ROS,
         "rosbag": ROSBAG,
         "serve": SERVE,
-        "test": TEST + PLOTS + FAST + GYM + SERVE,
+        "test": TEST + PLOTS + FAST + GYM + ROSBAG + SERVE,
         "upstream": UPSTREAM,
     },
     entry_points={
