@@ -13,7 +13,7 @@ import robovlms_mobile
 PACKAGE = Path(robovlms_mobile.__file__).parent
 TOOLS = (
     *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "interchange", "policy"),
-    *("report", "ros", "serving", "simulation"),
+    *("rehearsal", "report", "ros", "serving", "simulation"),
 )
 MOST = 3060  # lines of our code in a run of main.py on decoded, divided episodes: 3000, and what halves its memory
 

@@ -1,12 +1,7 @@
 """One optimizer step of a run through upstream's own `main.py`, held open at its end for whoever measures it."""
 
-import contextlib
-import copy
-import importlib.util
-import io
 import math
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +10,7 @@ from typing import Any
 from robovlms_mobile.checkout.location import shipped
 from robovlms_mobile.config.load import load_config
 from robovlms_mobile.errors import MobileError
-
-NO_FLAGS = {"config": "bench", "gpus": 1, "num_nodes": 1, "trainer": {}}
+from robovlms_mobile.rehearsal.main_run import run_main
 
 
 @dataclass(frozen=True)
@@ -85,9 +79,6 @@ def at_end_of_run(root: Path, folder: Path, size: str, measure: Callable[[Any, A
     """
     from lightning.pytorch.callbacks import Callback
 
-    from robovlms_mobile import plugin
-    from robovlms_mobile.launch.process import around_main
-
     class AtEnd(Callback):
         result = None
 
@@ -96,27 +87,8 @@ def at_end_of_run(root: Path, folder: Path, size: str, measure: Callable[[Any, A
 
     folder, at_end = Path(folder), AtEnd()
     config = _config(folder, SIZES[size], _base_model(folder / "base", SIZES[size]), _episodes(folder / "episodes"))
-    plugin.register()
-    with contextlib.redirect_stdout(io.StringIO()), around_main():
-        main = _load_main(root)
-        stock = main.init_trainer_config
-        main.init_trainer_config = lambda configs: _with_callback(stock(configs), at_end)
-        main.experiment(main.update_configs(config, copy.deepcopy(NO_FLAGS)))
+    run_main(root, config, at_end)
     return at_end.result
-
-
-def _with_callback(options, callback):
-    return {**options, "callbacks": [*options["callbacks"], callback]}
-
-
-def _load_main(root):
-    """Return the checkout's main.py as a module of its own, so that what is changed in it stays here."""
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    spec = importlib.util.spec_from_file_location("robovlms_checkout_main", Path(root) / "main.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _config(folder, size, base, episodes):

@@ -18,6 +18,7 @@ VERBS = {
     "summary": "summary",
     "export": "export",
     "doctor": "doctor",
+    "rehearse": "rehearse",
     "data": "data",
     "bench": "bench",
     "upstream": "upstream",

@@ -1,0 +1,84 @@
+"""Will a run fit? Predicted on tensors without memory, and measured here. On stand-in and real checkout."""
+
+import json
+
+import pytest
+from support.runs import CONFIGS
+
+pytestmark = pytest.mark.heavy
+
+
+@pytest.fixture(scope="module")
+def config(tiny_vlm, tmp_path_factory):
+    """The lab's config on a tiny Kosmos-2."""
+    named = {"pretrained_model_name_or_path": str(tiny_vlm)}
+    path = tmp_path_factory.mktemp("lab") / "lab.json"
+    parent = str(CONFIGS / "mobile_vla_lora.json")
+    path.write_text(json.dumps({"parent": parent, "model_path": str(tiny_vlm), "vlm": named, "tokenizer": named}))
+    return path
+
+
+@pytest.fixture(scope="module")
+def tries(config, upstream_root, run_python):
+    """Everything that is tried for a device that is too small for any of it."""
+    call = ["-m", "robovlms_mobile", "rehearse", config, "--for", "0.001GB", "--root", upstream_root, "--json"]
+    done = run_python(call, cwd=CONFIGS.parent)
+    assert done.returncode == 1, done.stderr
+    return json.loads(done.stdout)["predicted"]
+
+
+def test_each_change_comes_to_those_before_it(tries):
+    changes = [each["changes"] for each in tries]
+    assert changes[0] == {} and changes[1] == {"mobile.embeddings": "host"}
+    assert changes[2] == {"mobile.embeddings": "host", "train_setup.gradient_checkpointing": True}
+    assert not any(each["fits"] for each in tries)
+
+
+def test_a_table_at_the_host_is_not_on_the_device(tries):
+    asis, host, _ = tries
+    assert asis["host"] == 0 < host["host"]
+    assert asis["weights"] - host["weights"] == pytest.approx(host["host"], rel=0.01)
+    assert asis["flops"] == host["flops"] > 0
+
+
+def test_checkpointing_keeps_less_and_computes_more(tries):
+    _, host, again = tries
+    assert again["peak"] < host["peak"]
+    assert again["flops"] > 1.1 * host["flops"]
+
+
+def test_gradients_and_moments_are_those_of_what_is_trained(tries):
+    for each in tries:
+        assert each["gradients"] == pytest.approx(4 * each["trained"], rel=0.05)
+        assert each["moments"] == pytest.approx(8 * each["trained"], rel=0.05)
+        assert each["peak"] == max(each["phases"].values()) > each["weights"] + each["moments"]
+
+
+def test_frozen_layers_in_half_precision_are_half(tries, config, upstream_root, run_python, tmp_path):
+    full = json.loads(config.read_text()) | {"mobile": {"base_dtype": "fp32"}}
+    (tmp_path / "full.json").write_text(json.dumps(full))
+    call = ["-m", "robovlms_mobile", "rehearse", tmp_path / "full.json", "--for", "16GB", "--root", upstream_root]
+    done = run_python([*call, "--json"], cwd=CONFIGS.parent)
+    assert done.returncode == 0, done.stderr
+    (found,) = json.loads(done.stdout)["predicted"]
+    assert found["fits"] and found["weights"] > tries[0]["weights"] and found["flops"] == tries[0]["flops"]
+
+
+def test_a_device_that_is_not_known_names_those_that_are(config, upstream_root, run_python):
+    call = ["-m", "robovlms_mobile", "rehearse", config, "--for", "toaster", "--root", upstream_root]
+    done = run_python(call, cwd=CONFIGS.parent)
+    assert done.returncode == 1 and "jetson-orin-16gb" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_beginning_of_a_run_is_measured_and_leaves_nothing(upstream_root, run_python, write_config, tmp_path):
+    config = write_config(tmp_path, trainer={"max_epochs": 7})
+    before = sorted(tmp_path.rglob("*"))
+    done = run_python(["-m", "robovlms_mobile", "rehearse", config, "--root", upstream_root, "--json"], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert list(found["phases"]) == ["load", "step 1", "step 2", "validation", "save"]
+    assert all(each["seconds"] > 0 and each["peak"] > 1e7 for each in found["phases"].values())
+    assert found["hours"] > 0 and found["disk_bytes"] >= found["checkpoint_bytes"] > 1e5
+    assert [each for each in sorted(tmp_path.rglob("*")) if "runs" in each.parts] == [
+        each for each in before if "runs" in each.parts
+    ]
