@@ -17,11 +17,11 @@ import numpy as np
 
 from robovlms_mobile.bench.short_run import at_end_of_run, check_room
 from robovlms_mobile.checkout.location import require_checkout
-from robovlms_mobile.data.instructions import DEFAULT
 from robovlms_mobile.errors import MobileError
 
 DTYPES = ("fp32", "bf16", "fp16", "int8")
 SIZE = (1280, 720)  # of a camera's frame, which every step resizes
+SENTENCE = "Drive to the cup."
 WARM_UP = 3  # steps that are not counted
 
 
@@ -90,7 +90,7 @@ def _measured(device, dtype, adapters, base, root, steps):
         options: dict[str, Any] = {"device": device, "dtype": dtype, "base": base, "root": root, "strict": False}
         with _watched() as most:
             policy = MobilePolicy.from_pretrained(adapters, **options)
-            policy.reset(DEFAULT)
+            policy.reset(SENTENCE)
             loaded = time.perf_counter() - began
             window = policy.metadata["contract"]["image"]["window"]
             frames = np.random.default_rng(0).integers(0, 256, (window, *SIZE[::-1], 3), np.uint8)
@@ -113,7 +113,7 @@ def _measured(device, dtype, adapters, base, root, steps):
 
 
 def _window(policy, frames):
-    policy.reset(DEFAULT)
+    policy.reset(SENTENCE)
     for frame in frames:
         policy.infer({"image": frame})
 

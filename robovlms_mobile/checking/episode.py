@@ -8,7 +8,7 @@ import numpy as np
 
 from robovlms_mobile.checking.misleading.motion import Watcher
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.hdf5.episode_file import NAME, Notes
+from robovlms_mobile.data.hdf5.episode_file import NAME, Notes, started
 from robovlms_mobile.data.hdf5.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
@@ -123,16 +123,12 @@ def _events(events, length):
 
 
 def _name(episode):
-    name = NAME.match(episode.path.stem)
+    name, recorded = NAME.match(episode.path.stem), started(episode.name)
     if name is None:
         yield 3, "the name is not episode_YYYYMMDD_HHMMSS…: no scenario, date or session can be read from it"
-        return
-    try:
-        recorded = datetime.strptime(name["date"] + name["time"], "%Y%m%d%H%M%S")
-    except ValueError:
+    elif recorded is None:
         yield 3, f"{name['date']}_{name['time']} in the name is no time"
-        return
-    if recorded > datetime.now():
+    elif recorded > datetime.now():
         yield 3, f"{recorded} in the name lies in the future"
 
 

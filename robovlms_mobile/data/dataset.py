@@ -168,10 +168,11 @@ class MobileVLAH5Dataset(Dataset):
             from robovlms_mobile.data.odd_episodes import not_as_recorded
 
             not_as_recorded(self.episodes, self.space)
+        told = [(instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes]
         if self.augmentation and self.augmentation.mirror:
             from robovlms_mobile.data.augment.mirror import warn_of_unmirrored
 
-            warn_of_unmirrored((instruction_for(each, self.block.instruction), each.scenario) for each in self.episodes)
+            warn_of_unmirrored(told)
         role = "training" if self.training else "validation"
         if self.block.windows == "full":
             from robovlms_mobile.data.hidden import warn_of_hidden

@@ -3,7 +3,6 @@
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.errors import ConfigError
 
-DEFAULT = "Drive to the cup."
 BOXES = {"1box": "the box", "2box": "the two boxes"}
 
 
@@ -12,17 +11,23 @@ def instruction_for(episode: Episode, option: str | dict | None = None) -> str:
 
     Args:
         episode: an `Episode`.
-        option: the config's `instruction`: None (the file's own, else made from the scenario, else DEFAULT), a
-            string for all, or a mapping from scenario or part of one ("2box_left", "left") to string, where the
-            key with most parts wins and "default" matches any.
+        option: the config's `instruction`: None (the file's own, else made from the scenario), a string for all, or a
+            mapping from scenario or part of one ("2box_left", "left") to string, where the key with most parts wins
+            and "default" matches any.
 
     Raises:
-        ConfigError: a mapping has nothing for this episode.
+        ConfigError: there is nothing for this episode.
     """
     if isinstance(option, str):
         return option
     if option is None:
-        return episode.instruction or _from_scenario(episode.scenario) or DEFAULT
+        text = episode.instruction or _from_scenario(episode.scenario)
+        if text is None:
+            raise ConfigError(
+                f"{episode.name} has no instruction, and no scenario in its name that one could be made from.",
+                'Say in both dataset blocks what it was told: "instruction": "Drive to the cup.", or {"default": "…"}.',
+            )
+        return text
     parts = set((episode.scenario or "").split("_"))
     fitting = [key for key in option if key == "default" or set(key.split("_")) <= parts]
     if not fitting:
@@ -34,7 +39,7 @@ def instruction_for(episode: Episode, option: str | dict | None = None) -> str:
 
 
 def _from_scenario(scenario):
-    if scenario is None:
+    boxes, *rest = (scenario or "").split("_")
+    if boxes not in BOXES or len(rest) != 2:  # another lab's words
         return None
-    boxes, _, side = scenario.split("_")
-    return f"Drive around {BOXES[boxes]} on the {side} to the cup."
+    return f"Drive around {BOXES[boxes]} on the {rest[1]} to the cup."

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes
+from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes, started
 from robovlms_mobile.errors import DataError
 
 UNKNOWN = "not in the name"
@@ -68,7 +68,7 @@ def read_record(path: str | Path) -> Record:
         scenario=episode.scenario or UNKNOWN,
         pattern=named.get("pattern") or UNKNOWN,
         distance=named.get("distance") or UNKNOWN,
-        started=_moment(named),
+        started=started(episode.name),
         step=episode.seconds / episode.length if episode.seconds else NOMINAL_STEP,
         timed=episode.seconds is not None,
         size=notes.size,
@@ -100,10 +100,3 @@ def read_records(
     if not records:
         raise DataError("None of the episode files can be used:\n  " + "\n  ".join(bad))
     return records, bad
-
-
-def _moment(named):
-    try:
-        return datetime.strptime(named["date"] + named["time"], "%Y%m%d%H%M%S")
-    except (KeyError, ValueError):  # another kind of name, or digits that are no date
-        return None

@@ -26,7 +26,9 @@ def text(sentences):
 @pytest.fixture
 def make(episodes):
     def make(**config):
-        dataset = MobileVLAH5Dataset(**{"data_dir": str(episodes), "is_training": True, **SIZES, **BOUNDS, **config})
+        own = {"instruction": "Drive to the cup."} if "data_dir" in config else {}  # of files without any scenario
+        given = {"data_dir": str(episodes), "is_training": True, **SIZES, **BOUNDS, **own, **config}
+        dataset = MobileVLAH5Dataset(**given)
         dataset.text_fn = text
         return dataset
 

@@ -2,6 +2,7 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.hdf5 import sandbox as trial
-from robovlms_mobile.data.hdf5.episode_file import read_episode
+from robovlms_mobile.data.hdf5.episode_file import read_episode, started
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.errors import DataError
 
@@ -39,6 +40,46 @@ def test_the_older_layout_is_read_alike(tmp_path):
     episode = read_episode(write(tmp_path / "episode_20251001_000000.h5", images_key="observations/images"))
     assert (episode.length, episode.scenario) == (18, None)
     assert read_frames(episode, [0, 1]).shape == (2, 4, 6, 3)
+
+
+@pytest.mark.parametrize("kind", ["f2", "f4", "f8", ">f4"])
+def test_actions_of_two_columns_are_linear_x_and_linear_y(tmp_path, kind):
+    recorded = np.linspace(-1, 1, 36).reshape(18, 2).astype(kind)
+    episode = read_episode(write(tmp_path / NAME, actions=recorded))
+    assert episode.actions.dtype == np.float32 and not episode.actions[:, 2].any()
+    np.testing.assert_array_equal(episode.actions[:, :2], recorded.astype(np.float32))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"scenario": "target_center_left"}, "target_center_left"),
+        ({"scenario": "Target center/left "}, "target_center_left"),
+        ({"cx_path": "left"}, "left"),
+        ({"scenario": "", "cx_path": "right"}, "right"),
+        ({"scenario": 3}, None),
+        ({}, None),
+    ],
+)
+def test_without_a_scenario_in_its_name_an_attribute_tells_it(tmp_path, attributes, expected):
+    for name, scenario in (("episode_260414_101112_target.h5", expected), (NAME, "1box_hori_right")):
+        path = write(tmp_path / name)
+        with h5py.File(path, "a") as file:
+            file.attrs.update(attributes)
+        assert read_episode(path).scenario == scenario
+
+
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("episode_20251114_151440_1box_hori_left.h5", datetime(2025, 11, 14, 15, 14, 40)),
+        ("episode_260414_101112_target_center_left.h5", datetime(2026, 4, 14, 10, 11, 12)),
+        ("episode_20251399_101112.h5", None),
+        ("drive.h5", None),
+    ],
+)
+def test_a_name_tells_the_day_in_either_form(name, when):
+    assert started(name) == when
 
 
 BROKEN = {

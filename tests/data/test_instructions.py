@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.instructions import DEFAULT, instruction_for
+from robovlms_mobile.data.instructions import instruction_for
 from robovlms_mobile.errors import ConfigError
 
 
@@ -20,8 +20,11 @@ def test_without_one_it_is_made_from_the_scenario():
     assert instruction_for(episode()) == "Drive around the two boxes on the left to the cup."
 
 
-def test_without_a_scenario_it_is_the_stated_default():
-    assert instruction_for(episode(scenario=None)) == DEFAULT
+@pytest.mark.parametrize("scenario", [None, "core", "2box", "target_center_left", "1box_a_b_left"])
+def test_without_any_that_is_known_nothing_is_made_up(scenario):
+    with pytest.raises(ConfigError, match=r'"instruction": "Drive to the cup\."') as caught:
+        instruction_for(episode(scenario=scenario))
+    assert str(caught.value).startswith("e.h5 has no instruction")
 
 
 def test_the_configs_string_overrides_the_file():

@@ -3,6 +3,7 @@
 import base64
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.hdf5.sandbox import examine_apart
 
 NAME = re.compile(
-    r"episode_(?P<date>\d{8})_(?P<time>\d{6})"
+    r"episode_(?P<date>\d{8}|\d{6})_(?P<time>\d{6})"
     r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
 )
+DATES = {8: "%Y%m%d", 6: "%y%m%d"}  # digits → how a name has the day
+SCENARIO = ("scenario", "cx_path", "target")  # attributes that tell it where the name does not, the first that does
 DURATION = "total_duration"  # seconds
 
 
@@ -59,12 +62,30 @@ def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
         length=seen["length"],
         actions=np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32),
         instruction=seen["instruction"],
-        scenario=name["scenario"] if name else None,
+        scenario=_scenario(name, seen["attributes"]),
         size=tuple(seen["size"]),
         seconds=_seconds(seen["attributes"]),
     )
     events = None if seen["events"] is None else tuple(seen["events"])
     return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))
+
+
+def started(name: str) -> datetime | None:
+    """Return when an episode was recorded, by the name of its file; None where that is no date."""
+    match = NAME.match(Path(name).stem)
+    try:
+        return match and datetime.strptime(match["date"] + match["time"], DATES[len(match["date"])] + "%H%M%S")
+    except ValueError:  # digits that are no time of day, in a name somebody made up
+        return None
+
+
+def _scenario(name, attributes):
+    """Return the name's scenario, else the first that an attribute tells, in letters that a file name may have."""
+    if name and name["scenario"]:
+        return name["scenario"]
+    told = (attributes.get(key) for key in SCENARIO)
+    words = (re.sub(r"[\W_]+", "_", each).strip("_").lower() for each in told if isinstance(each, str))
+    return next(filter(None, words), None)
 
 
 def _seconds(attributes):

@@ -109,15 +109,15 @@ def image_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
 
 
 def action_dataset(path: Path, file: h5py.File, key: str, columns: int) -> h5py.Dataset:
-    """Return the dataset of an episode's actions, floating point (T, columns).
+    """Return the dataset of an episode's actions, floating point (T, 1 to columns).
 
     Raises:
         DataError: as `dataset_at`; also another shape or type.
     """
     actions = dataset_at(path, file, key)
     kinds = [getattr(h5py.h5t, f"IEEE_F{bits}{order}") for bits in (16, 32, 64) for order in ("LE", "BE")]
-    if actions.ndim != 2 or actions.shape[1] != columns or not _is_type(actions, *kinds):
-        raise DataError(f"{path.name}: '{key}' is {_what(actions)}, expected (T, {columns}) float32")
+    if actions.ndim != 2 or not 1 <= actions.shape[1] <= columns or not _is_type(actions, *kinds):
+        raise DataError(f"{path.name}: '{key}' is {_what(actions)}, expected (T, {columns}) float32, or fewer columns")
     _check_sides(path, key, actions)
     return actions
 

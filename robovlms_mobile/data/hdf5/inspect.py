@@ -31,6 +31,12 @@ ATTRIBUTES = (
     "obstacle_layout_type",
     "time_period",
     "collection_datetime",
+    "scenario",
+    "pattern",
+    "target",
+    "cx_path",
+    "cx_position",
+    "color_order",
 )
 EVENTS = "action_event_types"
 INSTRUCTION = "language_instruction"
@@ -70,7 +76,9 @@ def examine(path: str | Path) -> dict:
 
 
 def _actions(path, dataset):
+    """Return (T, 3) float32 of ACTION_DIMS. A robot that was recorded with fewer has not moved in the others."""
     values = read_rows(dataset)
+    values = np.pad(values, ((0, 0), (0, len(ACTION_DIMS) - values.shape[1])))
     if not np.isfinite(values).all():
         frames = np.flatnonzero(~np.isfinite(values).all(axis=1)).tolist()
         raise DataError(f"{path.name}: 'actions' is NaN or infinite at frames {_some(frames)}")

@@ -1,12 +1,12 @@
 """Find episodes that repeat one another: copies, near-duplicates, and the drives of one recording session. No files."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from robovlms_mobile.data.hdf5.episode_file import NAME
+from robovlms_mobile.data.hdf5.episode_file import NAME, started
 from robovlms_mobile.data.split.near_duplicates import similar_pairs
 
 SESSION = timedelta(minutes=5)  # between the starts of an episode and its repeat; a chain of them is one session
@@ -36,9 +36,9 @@ def session_pairs(names: list[str]) -> list[tuple[str, str]]:
     layouts = {}
     for name in names:
         match = NAME.match(Path(name).stem)
-        started = _moment(match["date"] + match["time"]) if match else None
-        if match and started and match["scenario"]:
-            layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((started, name))
+        moment = started(name)
+        if match and moment and match["scenario"]:
+            layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((moment, name))
     return [
         (one, other)
         for layout in layouts.values()
@@ -63,10 +63,3 @@ def chained(names: list[str], pairs: list[tuple[str, str]]) -> list[tuple[str, .
     for name in sorted(names):
         groups.setdefault(find(name), []).append(name)
     return [tuple(group) for group in groups.values()]
-
-
-def _moment(digits):
-    try:
-        return datetime.strptime(digits, "%Y%m%d%H%M%S")
-    except ValueError:  # digits that are no time of day, in a name somebody made up
-        return None
