@@ -15,13 +15,14 @@ class Episode:
 
     Attributes:
         path: the file.
-        images_key: where its frames are, uint8 (length, height, width, 3).
+        images_key: where its frames are, uint8 (length, height, width, 3), or (length,) of JPEG or PNG.
         length: frames, each with its action.
         actions: (length, 3) float32, m/s, m/s, rad/s as in ACTION_DIMS.
         instruction: the file's own, or None.
-        scenario: e.g. `1box_hori_left` out of the name, or None.
+        scenario: e.g. `1box_hori_left` out of the name or an attribute, or None.
         size: (width, height) of the recorded frames, pixels; None where it is not known.
         seconds: how long its collector says it lasted; None where it does not.
+        color_order: how the file says that it stores colours, "rgb" or "bgr"; None where it does not.
     """
 
     path: Path
@@ -32,6 +33,7 @@ class Episode:
     scenario: str | None
     size: Sequence[int] | None = None
     seconds: float | None = None
+    color_order: str | None = None
 
     @property
     def name(self) -> str:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from robovlms_mobile.data.episodes import find_episodes, load_episodes
+from robovlms_mobile.data.frame_store.build import build, resized
+from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5 import sandbox as trial
 from robovlms_mobile.data.hdf5.episode_file import read_episode, started
 from robovlms_mobile.data.hdf5.frames import read_frames
@@ -67,6 +69,29 @@ def test_without_a_scenario_in_its_name_an_attribute_tells_it(tmp_path, attribut
         with h5py.File(path, "a") as file:
             file.attrs.update(attributes)
         assert read_episode(path).scenario == scenario
+
+
+@pytest.mark.parametrize(
+    ("attributes", "order"),
+    [({"color_order": "BGR"}, "bgr"), ({"image_encoding": "rgb8"}, "rgb"), ({"color_order": "grey"}, None), ({}, None)],
+)
+def test_a_file_that_tells_its_colours_is_believed_before_the_config(tmp_path, attributes, order):
+    path = write(tmp_path / NAME)
+    with h5py.File(path, "a") as file:
+        file.attrs.update(attributes)
+        stored = file["images"][:]
+    episode = read_episode(path)
+    assert episode.color_order == order
+    for told in ("rgb", "bgr"):
+        turned = stored[..., ::-1] if (order or told) == "bgr" else stored
+        np.testing.assert_array_equal(read_frames(episode, range(18), told), turned)
+        resized_planes = resized(episode, 8, told)
+        store = FrameStore(tmp_path / f"store-{told}", 8, told)
+        build(store, [path])
+        np.testing.assert_array_equal(store.planes(path.name), resized_planes)
+        assert store.read(path).color_order == order
+    same = np.array_equal(resized(episode, 8, "rgb"), resized(episode, 8, "bgr"))
+    assert same == (order is not None)
 
 
 @pytest.mark.parametrize(

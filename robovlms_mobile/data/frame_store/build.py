@@ -154,6 +154,7 @@ def _decode(job):
         actions=base64.b64encode(episode.actions.astype(np.float32).tobytes()).decode(),
         recorded=episode.size,
         seconds=episode.seconds,
+        color_order=episode.color_order,
     )
 
 
@@ -163,9 +164,9 @@ def resized(episode: Episode, size: int, color_order: str) -> np.ndarray:
     Raises:
         DataError: the pixels cannot be decoded; names the file.
     """
-    planes = all_planes(episode)  # (3, T, H, W)
+    planes, order = all_planes(episode), episode.color_order or color_order  # (3, T, H, W)
     out = np.empty((planes.shape[1], 3, size, size), np.uint8)
-    for colour, plane in enumerate(planes[::-1] if color_order == "bgr" else planes):
+    for colour, plane in enumerate(planes[::-1] if order == "bgr" else planes):
         for t, image in enumerate(plane):
             out[t, colour] = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
     return out

@@ -42,12 +42,13 @@ class Entry:
     actions: str  # float32, base64
     recorded: tuple | None = None  # width and height of a frame, pixels; None in an index of old, as the next
     seconds: float | None = None
+    color_order: str | None = None
 
     def episode(self, folder: str | Path) -> Episode:
         """Return the `Episode`, without opening its file."""
         actions = np.frombuffer(base64.b64decode(self.actions), np.float32).reshape(self.length, -1)
         told = (self.images_key, self.length, actions, self.instruction, self.scenario, self.recorded, self.seconds)
-        return Episode(Path(folder) / self.name, *told)
+        return Episode(Path(folder) / self.name, *told, self.color_order)
 
 
 class FrameStore:

@@ -9,7 +9,8 @@ import zlib
 import h5py
 import numpy as np
 
-from robovlms_mobile.data.hdf5.guards import DEFLATE, FLETCHER32, LZF, SHUFFLE
+from robovlms_mobile.data.hdf5.encoded import is_encoded, picture_planes
+from robovlms_mobile.data.hdf5.guards import DEFLATE, FLETCHER32, LZF, MAX_SIDE, SHUFFLE
 
 try:  # about twice zlib's speed
     from isal import isal_zlib as inflate
@@ -21,9 +22,11 @@ def read_planes(dataset: h5py.Dataset, start: int = 0, stop: int | None = None) 
     """Decode frames of an image dataset as colour planes: (T, H, W, 3) uint8 → (3, stop - start, H, W) uint8.
 
     Raises:
-        OSError: a chunk is missing or does not decode to its size.
+        OSError: a chunk is missing or does not decode to its size, or a picture does not decode.
     """
     stop = len(dataset) if stop is None else min(stop, len(dataset))
+    if is_encoded(dataset):
+        return picture_planes(dataset, start, stop, MAX_SIDE)
     height, width, colours = dataset.shape[1:]
     planes = np.empty((colours, stop - start, height, width), dataset.dtype)
     _fill(np.moveaxis(planes, 0, -1), dataset, start, stop)

@@ -17,6 +17,7 @@ NAME = re.compile(
 )
 DATES = {8: "%Y%m%d", 6: "%y%m%d"}  # digits → how a name has the day
 SCENARIO = ("scenario", "cx_path", "target")  # attributes that tell it where the name does not, the first that does
+COLOURS = ("color_order", "color_format", "image_encoding")  # likewise: "bgr", "RGB", "bgr8", …
 DURATION = "total_duration"  # seconds
 
 
@@ -65,6 +66,7 @@ def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
         scenario=_scenario(name, seen["attributes"]),
         size=tuple(seen["size"]),
         seconds=_seconds(seen["attributes"]),
+        color_order=_color_order(seen["attributes"]),
     )
     events = None if seen["events"] is None else tuple(seen["events"])
     return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))
@@ -86,6 +88,11 @@ def _scenario(name, attributes):
     told = (attributes.get(key) for key in SCENARIO)
     words = (re.sub(r"[\W_]+", "_", each).strip("_").lower() for each in told if isinstance(each, str))
     return next(filter(None, words), None)
+
+
+def _color_order(attributes):
+    told = (str(attributes.get(key, ""))[:3].lower() for key in COLOURS)
+    return next((each for each in told if each in ("rgb", "bgr")), None)
 
 
 def _seconds(attributes):

@@ -19,7 +19,7 @@ def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") 
     Args:
         episode: an `Episode`.
         indices: frame numbers, ascending; a number may repeat.
-        color_order: how the file stores colours, "rgb" or "bgr".
+        color_order: how the file stores colours, "rgb" or "bgr", where it does not say it itself.
 
     Returns:
         (len(indices), H, W, 3) uint8, RGB.
@@ -31,7 +31,7 @@ def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") 
     with _images(episode) as images:
         planes = read_planes(images, first, max(indices) + 1)  # (3, n, H, W)
     frames = np.moveaxis(planes, 0, -1)[np.asarray(indices) - first]
-    return frames[..., ::-1] if color_order == "bgr" else frames
+    return frames[..., ::-1] if (episode.color_order or color_order) == "bgr" else frames
 
 
 def all_planes(episode: Any) -> np.ndarray:

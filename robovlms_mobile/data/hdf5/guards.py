@@ -14,6 +14,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from robovlms_mobile.data.hdf5.encoded import is_encoded
 from robovlms_mobile.errors import DataError
 
 MAX_FRAMES = 100_000
@@ -92,14 +93,16 @@ def dataset_at(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
 
 
 def image_dataset(path: Path, file: h5py.File, key: str) -> h5py.Dataset:
-    """Return the dataset of an episode's frames, uint8 (T, H, W, 3): safe to decode with `data.hdf5.decode`.
+    """Return the dataset of an episode's frames, for `data.hdf5.decode`: uint8 (T, H, W, 3), or (T,) of pictures.
 
     Raises:
         DataError: as `dataset_at`; also another shape or type, or larger than MAX_FRAMES, MAX_SIDE, MAX_BYTES.
     """
     images = dataset_at(path, file, key)
+    if is_encoded(images) and len(images) <= MAX_FRAMES:
+        return images
     if images.ndim != 4 or images.shape[-1] != 3 or not _is_type(images, h5py.h5t.STD_U8LE, h5py.h5t.STD_U8BE):
-        raise DataError(f"{path.name}: '{key}' is {_what(images)}, expected (T, H, W, 3) uint8")
+        raise DataError(f"{path.name}: '{key}' is {_what(images)}, expected (T, H, W, 3) uint8, or (T,) of JPEG")
     frames, height, width, _ = images.shape
     if frames > MAX_FRAMES or not 1 <= height <= MAX_SIDE or not 1 <= width <= MAX_SIDE:
         limits = f"1 to {MAX_FRAMES} frames of 1x1 to {MAX_SIDE}x{MAX_SIDE}"

@@ -10,8 +10,11 @@ import h5py
 import numpy as np
 
 from robovlms_mobile.data.hdf5.decode import read_rows
+from robovlms_mobile.data.hdf5.encoded import is_encoded, picture_planes, picture_size
 from robovlms_mobile.data.hdf5.guards import (
     DAMAGED,
+    MAX_BYTES,
+    MAX_SIDE,
     action_dataset,
     check_length,
     dataset_at,
@@ -37,6 +40,8 @@ ATTRIBUTES = (
     "cx_path",
     "cx_position",
     "color_order",
+    "color_format",
+    "image_encoding",
 )
 EVENTS = "action_event_types"
 INSTRUCTION = "language_instruction"
@@ -66,13 +71,28 @@ def examine(path: str | Path) -> dict:
         return {
             "images_key": key,
             "length": len(images),
-            "size": [images.shape[2], images.shape[1]],
+            "size": _size(path, images),
             "actions": base64.b64encode(_actions(path, actions).tobytes()).decode(),
             "instruction": _instruction(path, file),
             "attributes": _attributes(file, unreadable),
             "events": _events(path, file, len(images), unreadable),
             "unreadable": unreadable,
         }
+
+
+def _size(path, images):
+    """Return [width, height] of the frames. Pictures are all decoded, so that what ends a decoder ends this process."""
+    if not is_encoded(images):
+        return [images.shape[2], images.shape[1]]
+    try:
+        height, width = picture_size(images)
+        if len(images) * height * width * 3 > MAX_BYTES:
+            raise OSError(f"{len(images)} of {width}x{height} are more than {MAX_BYTES >> 30} GiB")
+        for start in range(len(images)):
+            picture_planes(images, start, start + 1, MAX_SIDE)
+    except OSError as error:
+        raise DataError(f"{path.name}: its frames cannot be decoded ({str(error)[:200]})") from error
+    return [width, height]
 
 
 def _actions(path, dataset):
