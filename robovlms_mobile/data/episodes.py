@@ -21,7 +21,7 @@ class Episode:
         instruction: the file's own, or None.
         scenario: e.g. `1box_hori_left` out of the name or an attribute, or None.
         size: (width, height) of the recorded frames, pixels; None where it is not known.
-        seconds: how long its collector says it lasted; None where it does not.
+        seconds: how long it lasted, by its frames' own times or else its collector's word; None where neither is there.
         color_order: how the file says that it stores colours, "rgb" or "bgr"; None where it does not.
     """
 

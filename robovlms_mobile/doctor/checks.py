@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from robovlms_mobile.config.load import load_config
-from robovlms_mobile.doctor import checkout, configuration, machine, model, output, packages, reach, recorded
+from robovlms_mobile.doctor import checkout, configuration, machine, memory, model, output, packages, reach, recorded
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.errors import ConfigError, MobileError
 from robovlms_mobile.findings import Finding
@@ -35,7 +35,7 @@ RUN = (
     ("Base model", (("base model", model.files),)),
     ("Output", (("output folders", output.folders), ("room for checkpoints", output.room))),
 )
-LAST = (("audit", reach.reach),)  # builds the model: only where nothing else is wrong
+LAST = (("memory", memory.memory), ("audit", reach.reach))  # build the model: only where nothing else is wrong
 Check = Callable[[Subject], Iterator[Finding]]
 INSTALL = {"PIL": "pillow", "git": "gitpython"}  # import name → distribution, where they differ
 

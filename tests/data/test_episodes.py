@@ -12,7 +12,7 @@ from robovlms_mobile.data.episodes import find_episodes, load_episodes
 from robovlms_mobile.data.frame_store.build import build, resized
 from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5 import sandbox as trial
-from robovlms_mobile.data.hdf5.episode_file import read_episode, started
+from robovlms_mobile.data.hdf5.episode_file import read_episode, read_with_notes, started
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.errors import DataError
 
@@ -92,6 +92,27 @@ def test_a_file_that_tells_its_colours_is_believed_before_the_config(tmp_path, a
         assert store.read(path).color_order == order
     same = np.array_equal(resized(episode, 8, "rgb"), resized(episode, 8, "bgr"))
     assert same == (order is not None)
+
+
+@pytest.mark.parametrize(
+    ("times", "seconds"),
+    [
+        (np.arange(18) * 0.25 + 1.7e9, 4.5),
+        (np.cumsum(np.full(18, 3)), 54.0),
+        (np.zeros(18), 9.0),
+        (np.arange(17) * 0.25, 9.0),
+        (np.array([b"now"] * 18), 9.0),
+        (np.full(18, np.nan), 9.0),
+        (None, 9.0),
+    ],
+)
+def test_how_long_it_lasted_is_by_the_frames_own_times_else_by_the_collectors_word(tmp_path, times, seconds):
+    path = write(tmp_path / NAME, timestamps=times)
+    with h5py.File(path, "a") as file:
+        file.attrs["total_duration"] = 9.0
+    episode, notes = read_with_notes(path)
+    assert episode.seconds == pytest.approx(seconds)
+    assert bool(notes.unreadable) == (times is not None and seconds == 9.0)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ class Notes:
         size: (width, height) of a frame, pixels.
         attributes: name → number or string, those of `data.hdf5.inspect.ATTRIBUTES` that the file has.
         events: `action_event_types`, strings, or None.
-        unreadable: sentences about attributes and events that cannot be read.
+        unreadable: sentences about attributes, events and times that cannot be read.
     """
 
     size: tuple
@@ -65,7 +65,7 @@ def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
         instruction=seen["instruction"],
         scenario=_scenario(name, seen["attributes"]),
         size=tuple(seen["size"]),
-        seconds=_seconds(seen["attributes"]),
+        seconds=seen["seconds"] or _seconds(seen["attributes"]),
         color_order=_color_order(seen["attributes"]),
     )
     events = None if seen["events"] is None else tuple(seen["events"])

@@ -44,6 +44,7 @@ ATTRIBUTES = (
     "image_encoding",
 )
 EVENTS = "action_event_types"
+TIMES = "timestamps"  # seconds of each frame since whenever
 INSTRUCTION = "language_instruction"
 MAX_TEXT = 4096  # bytes of one string
 MAX_ACTION = 100.0  # m/s or rad/s; beyond it, bytes were damaged
@@ -54,7 +55,8 @@ def examine(path: str | Path) -> dict:
 
     Returns:
         dict of what JSON can hold: images_key, length, size [W, H], actions (base64 of float32), instruction,
-        attributes, events (list or null) and unreadable (sentences about attributes and events).
+        attributes, events (list or null), seconds (of all frames by their own times, or null) and unreadable (sentences
+        about attributes, events and times).
 
     Raises:
         DataError: naming the file and what is wrong with it.
@@ -76,6 +78,7 @@ def examine(path: str | Path) -> dict:
             "instruction": _instruction(path, file),
             "attributes": _attributes(file, unreadable),
             "events": _events(path, file, len(images), unreadable),
+            "seconds": _seconds(path, file, len(images), unreadable),
             "unreadable": unreadable,
         }
 
@@ -124,6 +127,23 @@ def _events(path, file, frames, unreadable):
         return _strings(path, file, EVENTS, 4 * frames + 1000) if has(file, EVENTS) else None
     except (DataError, *DAMAGED) as error:
         unreadable.append(f"'{EVENTS}' cannot be read ({str(error).removeprefix(f'{path.name}: ')[:200]})")
+        return None
+
+
+def _seconds(path, file, frames, unreadable):
+    """Return how long the frames last by TIMES, the last as long as the others; None without them."""
+    try:
+        if not has(file, TIMES) or frames < 2:
+            return None
+        dataset = dataset_at(path, file, TIMES)
+        if dataset.shape != (frames,) or dataset.dtype.kind not in "fiu":
+            raise DataError(f"it is {dataset.shape} {dataset.dtype}, expected ({frames},) seconds")
+        steps = np.diff(np.asarray(dataset[()], float))
+        if not (np.isfinite(steps).all() and (steps > 0).all()):
+            raise DataError("its seconds do not go up")
+        return float(steps.mean() * frames)
+    except (DataError, *DAMAGED) as error:
+        unreadable.append(f"'{TIMES}' cannot be read ({str(error).removeprefix(f'{path.name}: ')[:200]})")
         return None
 
 
