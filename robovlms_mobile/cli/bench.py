@@ -1,4 +1,4 @@
-"""`robovlms-mobile bench data|checkpoint|policy|drive`: figures behind the claims, each a ratio measured in one run."""
+"""`robovlms-mobile bench data|checkpoint|policy|step|drive`: figures behind the claims, as ratios in one run."""
 
 import argparse
 import json
@@ -11,6 +11,7 @@ CHECKPOINT = (
     "measure what a run saves against upstream's checkpoint; the real size takes minutes, 16 GB and 17 GB of disk"
 )
 POLICY = "measure how long a policy takes to load and to answer, by device and precision"
+STEP = "measure a training step beside the same step with all that upstream computes"
 DRIVE = (
     "train the demo's policy in variants and drive all of them: which head, windows, augmentation; hours of two cores, "
     "and what is finished in --out is not done again"
@@ -37,6 +38,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     policy.add_argument("--base", metavar="DIR", help="the base model's folder (default: where it was trained from)")
     policy.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
     policy.add_argument("--json", action="store_true", help="print JSON")
+    step = what.add_parser("step", help=STEP, description=STEP)
+    step.add_argument("--size", choices=("tiny", "full"), default="tiny", help="Kosmos-2's width, random weights")
+    step.add_argument("--layers", type=int, metavar="N", help="of each tower (default: its own number)")
+    step.add_argument("--rounds", type=int, default=5, metavar="N", help="measured steps of each kind (default 5)")
+    step.add_argument("--root", metavar="DIR", help="RoboVLMs checkout (default: $ROBOVLMS_ROOT, then ./RoboVLMs)")
+    step.add_argument("--json", action="store_true", help="print JSON")
     drive = what.add_parser("drive", help=DRIVE, description=DRIVE)
     drive.add_argument("--out", default="runs/bench-drive", metavar="DIR", help="default runs/bench-drive")
     drive.add_argument("--seeds", default="11,12,13", metavar="S,S,…", help="of the trainings (default 11,12,13)")
@@ -65,6 +72,12 @@ def _checkpoint(args):
     from robovlms_mobile.bench.checkpoint import bench_checkpoint
 
     return bench_checkpoint(("tiny", "real") if args.size == "both" else (args.size,), args.root)
+
+
+def _step(args):
+    from robovlms_mobile.bench.train_step import bench_step
+
+    return bench_step(size=args.size, layers=args.layers, rounds=args.rounds, root=args.root)
 
 
 def _policy(args):
@@ -142,6 +155,18 @@ def _measured(row):
     return f"{room}, {times}, {row['difference']:.1g} m/s"
 
 
+def format_step(result: dict) -> str:
+    """Return a training step's figures as text: a line for each of both, and how many times upstream's ours is."""
+    lines = [(result["model"], f"{result['layers'] or 'all'} layers, {result['device']}, median of {result['rounds']}")]
+    for name in ("ours", "upstream"):
+        each = result[name]
+        parts = ", ".join(f"{part} {seconds:.3f}" for part, seconds in each["parts"].items())
+        lines.append((name, f"{each['seconds']:.3f} s ({parts}), {each['flops'] / 1e12:.3g} TFLOP"))
+    ratio = result["ratio"]
+    lines.append(("ratio", f"{ratio['seconds']:.2f}× the seconds, {ratio['flops']:.2f}× the arithmetic"))
+    return _table(lines)
+
+
 def format_drive(result: dict) -> str:
     """Return the table in Markdown: each row's shares, and how it differs from the reference."""
     lines = [
@@ -161,6 +186,7 @@ MEASURES = {
     "data": (_data, format_data),
     "checkpoint": (_checkpoint, format_checkpoint),
     "policy": (_policy, format_policy),
+    "step": (_step, format_step),
     "drive": (_drive, format_drive),
 }
 
