@@ -87,6 +87,7 @@ def test_an_unmet_requirement_is_exit_1_with_a_sentence_and_the_files_are_there(
     assert len(said) == 1 and "--require mae<0: not met, mae is 0." in said[0]
 
 
+@pytest.mark.slow
 def test_several_adapter_folders_are_compared_and_their_training_side_is_marked(trained, run_python, tmp_path):
     command = ["-m", "robovlms_mobile", "eval", trained.run / "best", trained.run / "last", "--root", trained.root]
     done = run_python([*command, "--split", "all", "--out", tmp_path, "--require", "mae>0"], cwd=trained.home)

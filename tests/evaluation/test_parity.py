@@ -5,6 +5,8 @@ import json
 import pytest
 from support.checkouts import SUPPORT
 
+pytestmark = pytest.mark.heavy
+
 CASES = ("LSTM", "GPT", "FC", "LSTM, shifted")
 
 

@@ -6,6 +6,8 @@ import math
 import pytest
 from support.checkouts import SUPPORT
 
+pytestmark = pytest.mark.heavy
+
 NAMES = ("RoboFlamingo", "RoboKosMos", "RoboLLaVA", "RoboMoonDream", "RoboPaligemma", "RoboQwen", "RoboUform")
 
 

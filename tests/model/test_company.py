@@ -8,6 +8,8 @@ from support.checkouts import SUPPORT
 
 from robovlms_mobile.model.padding import alone_order
 
+pytestmark = pytest.mark.heavy
+
 STOCK = ("FCDecoder", "GPTDecoder", "LSTMDecoder")
 MOBILE = tuple(f"Mobile{name}" for name in STOCK)
 TOLERANCE = 1e-5

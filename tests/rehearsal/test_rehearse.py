@@ -54,6 +54,7 @@ def test_gradients_and_moments_are_those_of_what_is_trained(tries):
         assert each["peak"] == max(each["phases"].values()) > each["weights"] + each["moments"]
 
 
+@pytest.mark.slow
 def test_frozen_layers_in_half_precision_are_half(tries, config, upstream_root, run_python, tmp_path):
     full = json.loads(config.read_text()) | {"mobile": {"base_dtype": "fp32"}}
     (tmp_path / "full.json").write_text(json.dumps(full))

@@ -183,6 +183,7 @@ def test_resuming_with_other_lora_settings_names_the_difference(
 
 
 @pytest.mark.heavy
+@pytest.mark.slow
 def test_validation_smaller_than_a_batch_is_said_and_best_goes_by_the_training_loss(
     upstream_root, run_python, write_config, tmp_path
 ):
@@ -244,6 +245,7 @@ class Foreign(Dataset):
 
 
 @pytest.mark.heavy
+@pytest.mark.slow
 def test_another_dataset_trains_and_what_is_not_looked_at_is_said_once(
     upstream_root, run_python, write_config, tmp_path
 ):
@@ -257,6 +259,7 @@ def test_another_dataset_trains_and_what_is_not_looked_at_is_said_once(
 
 
 @pytest.mark.heavy
+@pytest.mark.slow
 def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, run_python, write_config, tmp_path):
     config = write_config(tmp_path, trainer={"precision": "16-mixed", "accelerator": "cpu"})
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
@@ -267,6 +270,7 @@ def test_half_precision_on_a_cpu_is_refused_with_the_flag_to_use(upstream_root, 
 
 @pytest.mark.heavy
 @pytest.mark.skipif(against_cpu("bf16-mixed") is not None, reason="this CPU has no LSTM in bf16")
+@pytest.mark.slow
 def test_bf16_on_a_cpu_trains_adapters_in_full_on_a_base_model_in_half(
     upstream_root, run_python, write_config, tmp_path
 ):

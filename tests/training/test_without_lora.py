@@ -67,6 +67,7 @@ def test_summary_and_export_say_that_there_are_no_adapters(resumed, tmp_path):
 
 
 @pytest.mark.parametrize("setup", [FROZEN, pytest.param(WHOLE, marks=pytest.mark.slow)], ids=["frozen", "whole model"])
+@pytest.mark.slow
 def test_a_new_run_starts_from_what_it_trained(train, resumed, tmp_path, setup):
     source = tmp_path / "source"
     source.mkdir()

@@ -170,6 +170,7 @@ def test_other_data_stops_a_resume(train, first, tmp_path, episodes):
     assert f"episode {new}" in said and "not there" in said
 
 
+@pytest.mark.slow
 def test_another_base_model_stops_a_resume_wherever_it_differs(train, first, tmp_path, tiny_vlm):
     """In a weight under the adapters the fingerprint tells, in any other the loss of the probe batch."""
     adapted = another_model(tiny_vlm, tmp_path / "adapted", "text_model.model.layers.0.self_attn.q_proj.weight")

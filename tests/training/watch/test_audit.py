@@ -105,6 +105,7 @@ def test_a_blind_run_stops_before_it_wrote_anything(upstream_root, run_python, w
     assert not list((tmp_path / "runs").rglob("run.json"))
 
 
+@pytest.mark.slow
 def test_a_blind_run_goes_on_where_the_config_says_so(upstream_root, run_python, write_config, tmp_path, blind):
     config = write_config(tmp_path, mobile={"audit": "warn"})
     done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path, env=blind)
