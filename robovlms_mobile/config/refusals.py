@@ -6,7 +6,7 @@ from importlib import import_module
 
 from robovlms_mobile.data.names import whole
 from robovlms_mobile.errors import ConfigError
-from robovlms_mobile.options import blocks, is_mobile
+from robovlms_mobile.options import blocks, is_mobile, mobile_blocks
 
 ROLES = ("train_dataset", "val_dataset")
 SHARDED = ("fsdp", "deepspeed")
@@ -43,7 +43,9 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         several = [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]
         keys = isinstance(head, dict) and head.get("type") == "MobileKeyDecoder"
         half = isinstance(mobile, dict) and mobile.get("base_dtype") is not None
-        for rules, concerned in (("nested", several), ("nine_keys", keys), ("half_base", half)):
+        episode = any(block.get("batch") == "episode" for block in mobile_blocks(config))
+        concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
+        for rules, concerned in concerns.items():
             if concerned:
                 yield from import_module(f"robovlms_mobile.config.{rules}").refused(config)
 

@@ -48,6 +48,7 @@ class Block:
         instruction: what the policy is told, in place of what was recorded.
         on_bad_episode: what a file that cannot be used does.
         one_sided: episodes of nearly one side, or one action, are meant.
+        batch: "window", or "episode": the windows of an episode together, see `data.whole_episodes`.
 
     Raises:
         ConfigError: values that do not fit, all of them.
@@ -70,6 +71,7 @@ class Block:
     instruction: str | dict | None = None
     on_bad_episode: str = "stop"
     one_sided: bool = False
+    batch: str = "window"
 
     def __post_init__(self) -> None:
         check_values(vars(self), RULES, "dataset block")
@@ -132,6 +134,7 @@ RULES: Rules = {
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
     "on_bad_episode": _one_of("stop", "skip"),
     "one_sided": (lambda value: isinstance(value, bool), "true or false"),
+    "batch": _one_of("window", "episode"),
 }
 AUGMENT_KEYS = ("mirror", "color_jitter", "random_crop", "rgb_pad")
 BLOCK_KEYS = ("type", *RULES, "model_name", "sampler")

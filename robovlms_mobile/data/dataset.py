@@ -62,13 +62,17 @@ class MobileVLAH5Dataset(Dataset):
         self.epoch = run_epoch()
         self.episodes = self._own_episodes()
         self.samples = self._index()
+        self.whole = _whole_episodes(self) if self.block.batch == "episode" else None
         self._report()
 
     def __len__(self):
-        return len(self.samples)
+        return len(self.samples if self.whole is None else self.whole)
 
     def __getitem__(self, index):
-        """Return one sample: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text, its index."""
+        return self.window(index) if self.whole is None else self.whole.sample(index)
+
+    def window(self, index: int) -> dict:
+        """Return a window: rgb (W, 3, H, W'), action (W + N - 1, 7), chunck_mask (W, N), raw_text, its index."""
         episode, start = self.samples[index]
         window = make_window(start, episode.length, self.window_size, self.chunk_size, int(self.block.shift_first))
         rgb = self._pixels(episode, window.frames)
@@ -99,6 +103,8 @@ class MobileVLAH5Dataset(Dataset):
 
     def collater(self, samples: list[dict]) -> Batch:
         """Return upstream's batch of B samples: its keys, shapes and spelling (`action_chunck`, `chunck_mask`)."""
+        if samples[0]["action"].ndim == 3:  # of the windows of an episode
+            return self.whole.batch(*samples)
         end_with_parent()
         raw_text = [sample["raw_text"] for sample in samples]
         text, text_mask = self.text_fn(raw_text)
@@ -179,7 +185,7 @@ class MobileVLAH5Dataset(Dataset):
 
             lengths = [each.length for each in self.episodes]
             warn_of_hidden(role, lengths, self.window_size, self.chunk_size, int(self.block.shift_first))
-        log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self), self.block.windows)
+        log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self.samples), self.block.windows)
 
 
 def _is_training(config, block):
@@ -191,6 +197,12 @@ def _is_training(config, block):
         name, said = "train_dataset" if training else "val_dataset", str(training).lower()
         raise ConfigError(f"{name} says is_validation: {said}, which mixes up the split. Remove it there.")
     return bool(training)
+
+
+def _whole_episodes(dataset):
+    from robovlms_mobile.data.whole_episodes import WholeEpisodes
+
+    return WholeEpisodes(dataset)
 
 
 def _augmentation(block, transform):

@@ -55,6 +55,14 @@ class MobileBackbone:
         with torch.set_grad_enabled(torch.is_grad_enabled() and self._pictures_train):
             return super().model_encode_images(images)
 
+    def _forward_action_head(self, action_tokens, action_labels=None, action_mask=None, **kwargs):
+        lone = action_labels is not None and action_tokens.ndim == 4 and action_tokens.shape[1] == 1
+        if lone and action_labels[0].shape[1] > 1:  # an episode's frames, of which its windows are made
+            from robovlms_mobile.model.shared_frames import as_windows
+
+            action_tokens = as_windows(action_tokens, *action_labels[0].shape[:2])
+        return super()._forward_action_head(action_tokens, action_labels, action_mask, **kwargs)
+
     def merge_multi_modal_input(
         self,
         input_embeds: torch.Tensor,

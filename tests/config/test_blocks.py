@@ -32,6 +32,7 @@ class TestDatasets:
             ("episode_pattern", []),
             ("shift_first", "no"),
             ("one_sided", "yes"),
+            ("batch", "day"),
         ],
     )
     def test_a_wrong_value_is_an_error(self, config, key, wrong):

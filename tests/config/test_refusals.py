@@ -12,6 +12,7 @@ from robovlms_mobile.errors import ConfigError
 BLOCK = {"type": "MobileVLAH5Dataset", "data_dir": "."}
 NESTED = {"type": "ConcatDataset", "datasets": [BLOCK, {"type": "ConcatDataset", "datasets": [BLOCK]}]}
 HALF = {"mobile": {"base_dtype": "bf16"}, "trainer": {"precision": "bf16-mixed"}}
+WHOLE = {"train_dataset": {"batch": "episode"}}
 REFUSED = [
     ("num_workers", {"num_workers": 0}, "set it to 1 or more"),
     ("trainer.precision", {"trainer": {"precision": "bf16-true"}}, '"bf16-mixed"'),
@@ -27,6 +28,13 @@ REFUSED = [
     ("mobile.base_dtype", {"mobile": {"base_dtype": "fp16"}, "trainer": {"precision": "bf16-mixed"}}, '"auto"'),
     ("mobile.base_dtype", {**HALF, "train_setup": {"train_vision": True}}, "freeze the backbone"),
     ("mobile.base_dtype", {**HALF, "train_setup": {"lora_bias": "all"}}, 'lora_bias to "none"'),
+    ("batch_size", {"batch_size": 4, **WHOLE}, "accumulate_grad_batches"),
+    ("window_size", {"window_size": 1, **WHOLE}, '"window"'),
+    ("act_head.type", {"act_head": {"type": "MobileGPTDecoder"}, **WHOLE}, '"window"'),
+    ("act_head.history_type", {"act_head": {"history_type": "pre"}, **WHOLE}, '"window"'),
+    ("act_head.action_space", {"act_head": {"action_space": "down_sample"}, **WHOLE}, '"window"'),
+    ("use_clip_norm", {"use_clip_norm": True, **WHOLE}, '"window"'),
+    ("train_dataset.balance", {"train_dataset": {"batch": "episode", "balance": "direction"}}, "null"),
 ]
 
 

@@ -266,3 +266,29 @@ def test_a_bad_episode_does_not_move_the_others_to_the_other_side(make, tmp_path
     with pytest.warns(UserWarning, match="episode_3"):
         after = {episode.name for episode in make(data_dir=str(tmp_path), on_bad_episode="skip").episodes}
     assert after == before - {"episode_3.h5"}
+
+
+def test_an_episode_as_one_batch_has_the_frames_actions_and_masks_of_its_windows(make):
+    apart, whole = make(), make(batch="episode")
+    assert len(whole) == len(whole.episodes) < len(apart) and len(whole.samples) == len(apart)
+    for number in range(len(whole)):
+        batch = whole.collater([whole[number]])
+        windows = apart.collater([apart[index] for index in batch["index"].tolist()])
+        for key in ("action", "action_chunck", "chunck_mask"):
+            assert torch.equal(batch[key], windows[key])
+        frames = batch["rgb"][:, 0]  # (T, 3, H, W')
+        count, size = windows["rgb"].shape[:2]
+        shown = (torch.arange(count)[:, None] + torch.arange(size)).clamp(max=len(frames) - 1)
+        assert torch.equal(frames[shown], windows["rgb"])
+        assert batch["text"].shape[0] == len(frames) == len(batch["raw_text"])
+    seen = [index for number in range(len(whole)) for index in whole[number]["index"].tolist()]
+    assert seen == list(range(len(apart)))
+
+
+def test_what_an_augmentation_draws_is_an_episodes(make):
+    whole = make(batch="episode", mirror=0.5)
+    said = [{whole[number]["raw_text"] for _ in range(3)} for number in range(len(whole))]
+    assert all(len(each) == 1 for each in said)
+    plain = make(batch="episode")
+    turned = [whole[number]["raw_text"] != plain[number]["raw_text"] for number in range(len(whole))]
+    assert 0 < sum(turned) < len(turned) or len(turned) < 4

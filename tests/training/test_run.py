@@ -283,6 +283,17 @@ def test_bf16_on_a_cpu_trains_adapters_in_full_on_a_base_model_in_half(
     assert all(each.any() for each in tensors.values())
 
 
+@pytest.mark.heavy
+def test_episodes_as_batches_train_and_validate_on_every_window(upstream_root, run_python, write_config, tmp_path):
+    config = write_config(tmp_path, batch_size=1, train_dataset={"batch": "episode"}, val_dataset={"batch": "episode"})
+    done = run_python([*TRAIN, upstream_root, config], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (row,) = losses(tmp_path)
+    record = json.loads((run_folder(tmp_path) / "run.json").read_text())
+    assert float(row["val_loss"]) > 0 and record["epochs"][0]["by_scenario"]
+    assert int(row["step"]) == -(-len(record["data"]["train"]) // 2)  # accumulated over two episodes
+
+
 def test_a_pristine_checkout_and_site_packages_stay_as_they_are(upstream_copy, run_python, write_config, tmp_path):
     """With `"model": "kosmos"`, for which upstream would overwrite transformers' own file."""
     kosmos = Path(importlib.util.find_spec("transformers.models.kosmos2.modeling_kosmos2").origin)

@@ -72,7 +72,7 @@ def audit(
             module.training_step(place(dict(dataset.collater([sample]))), 0)
 
     with isolate_rng(), undisturbed(module):
-        sample = dataset[_index(dataset)]
+        sample = dataset.window(_index(dataset))
         if _gradients(found, module, step, sample, dataset.collater([sample])):
             _changes(found, module, step, sample, dataset)
     found.doubts += _for_both_sides(getattr(dataset, "episodes", ()), dataset)
