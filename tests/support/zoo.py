@@ -289,7 +289,7 @@ class Windows:
 
     samples = ()
 
-    def __getitem__(self, index):
+    def window(self, index):
         return {"raw_text": "left", "rgb": batch()["vision_x"][0]}
 
     def collater(self, samples):

@@ -214,6 +214,7 @@ SLOW = [pytest.param(head, marks=pytest.mark.slow) for head in ("MobileFCDecoder
 
 @pytest.mark.parametrize("head", ["LSTMDecoder", *SLOW])
 @pytest.mark.heavy
+@pytest.mark.slow
 def test_padded_windows_train_and_what_is_masked_takes_no_part(upstream_root, run_python, write_config, tmp_path, head):
     """The stock head as well. The dataset, of another package, puts nonsense where a window's actions are not real."""
     entry = "[robovlms.data]\nPastTheEnd = tinydata:PastTheEnd\n"

@@ -13,7 +13,7 @@ from robovlms_mobile.errors import CheckpointError
 from robovlms_mobile.options import is_mobile
 from robovlms_mobile.runs import summarise
 
-pytestmark = pytest.mark.heavy
+pytestmark = pytest.mark.slow
 FROZEN, WHOLE = {"lora_enable": False}, {"lora_enable": False, "freeze_backbone": False, "train_text_embedding": True}
 FILES = ["README.md", "contract.json", "metrics.json", "policy.safetensors"]
 

@@ -78,6 +78,7 @@ def test_each_adapter_folder_has_a_card_that_a_hub_reads(first):
 @pytest.mark.parametrize(
     "what", ["best", pytest.param("last.ckpt", marks=pytest.mark.slow), pytest.param(".", marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_new_run_starts_from_what_another_trained(train, first, tmp_path, what):
     source = run_folder(first) / what
     done = train(tmp_path, model_load_path=str(source), learning_rate=0.0)
