@@ -24,7 +24,7 @@ def instruction_for(episode: Episode, option: str | dict | None = None) -> str:
         text = episode.instruction or _from_scenario(episode.scenario)
         if text is None:
             raise ConfigError(
-                f"{episode.name} has no instruction, and no scenario in its name that one could be made from.",
+                f"{episode.name} has no instruction, and none can be made from its scenario ({episode.scenario}).",
                 'Say in both dataset blocks what it was told: "instruction": "Drive to the cup.", or {"default": "…"}.',
             )
         return text

@@ -100,6 +100,8 @@ def test_a_file_that_tells_its_colours_is_believed_before_the_config(tmp_path, a
         (np.arange(18) * 0.25 + 1.7e9, 4.5),
         (np.cumsum(np.full(18, 3)), 54.0),
         (np.zeros(18), 9.0),
+        (np.arange(18) * 250_000_000 + 1_780_000_000_000_000_000, 9.0),
+        (np.arange(18) * 250, 9.0),
         (np.arange(17) * 0.25, 9.0),
         (np.array([b"now"] * 18), 9.0),
         (np.full(18, np.nan), 9.0),

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.frame_store.store import INDEX, Entry, FrameStore, place_of
+from robovlms_mobile.data.frame_store.store import INDEX, NOT_ASKED, Entry, FrameStore, place_of
 from robovlms_mobile.data.frame_store.trouble import COST
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import all_planes
@@ -132,21 +132,20 @@ def _decode(job):
     except OSError:  # gone meanwhile, or not ours to read
         return None
     stamp = {"name": path.name, "size": before.st_size, "mtime_ns": before.st_mtime_ns, "digest": digest}
-    if known and known.digest == digest and _is_whole(folder / known.file, known):
+    same = known and known.digest == digest and _is_whole(folder / known.file, known)
+    if same and known.color_order != NOT_ASKED:
         return Entry(**{**known.__dict__, **stamp})  # touched, not changed
     try:
         episode = read_episode(path)
-        frames = resized(episode, size, color_order)
+        if same and episode.color_order in (None, color_order):  # the frames are right, what is told of them may not be
+            kept = {key: getattr(known, key) for key in ("file", "bytes", "crc")}
+        else:
+            kept = _write(folder, f"{path.stem}-{digest}.npy", resized(episode, size, color_order))
     except DataError:
         return None
-    name = f"{path.stem}-{digest}.npy"
-    with replace_file(folder / name) as temporary, open(temporary, "wb") as file:
-        np.save(file, frames)
     return Entry(
         **stamp,
-        file=name,
-        bytes=(folder / name).stat().st_size,
-        crc=zlib.crc32(frames),
+        **kept,
         length=episode.length,
         images_key=episode.images_key,
         instruction=episode.instruction,
@@ -156,6 +155,13 @@ def _decode(job):
         seconds=episode.seconds,
         color_order=episode.color_order,
     )
+
+
+def _write(folder, name, frames):
+    """Write decoded frames; returns what an Entry says of their file."""
+    with replace_file(folder / name) as temporary, open(temporary, "wb") as file:
+        np.save(file, frames)
+    return {"file": name, "bytes": (folder / name).stat().st_size, "crc": zlib.crc32(frames)}
 
 
 def resized(episode: Episode, size: int, color_order: str) -> np.ndarray:

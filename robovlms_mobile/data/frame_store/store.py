@@ -19,6 +19,7 @@ import PIL
 from robovlms_mobile.data.episodes import Episode
 
 FORMAT = 1
+NOT_ASKED = "not asked"  # for the colour order, in an index of old: its file may tell one that its frames lack
 HIDDEN = ".robovlms-mobile"
 INDEX = "index.jsonl"
 MAPPED = 128  # decoded files a process keeps mapped, each with a file handle
@@ -81,7 +82,7 @@ class FrameStore:
     def has(self, path: str | Path) -> bool:
         """True when the episode is decoded, its source unchanged since, and its decoded file of the right size."""
         entry = self.entries.get(Path(path).name)
-        if entry is None:
+        if entry is None or entry.color_order == NOT_ASKED:
             return False
         try:
             source, decoded = os.stat(path), os.stat(self.folder / entry.file)
@@ -142,7 +143,7 @@ def read_index(path: str | Path) -> dict[str, Entry]:
     for line in lines:
         crc, _, text = line.partition(" ")
         if crc == f"{zlib.crc32(text.encode()):08x}":
-            entry = Entry(**json.loads(text))
+            entry = Entry(**{"color_order": NOT_ASKED, **json.loads(text)})
             entries[entry.name] = entry
     return entries
 

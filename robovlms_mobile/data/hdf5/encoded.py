@@ -45,6 +45,8 @@ def picture_planes(dataset: h5py.Dataset, start: int, stop: int, most: int) -> n
         with _opened(row, start + number) as image:
             if image.size != (width, height):
                 raise OSError(f"picture {start + number} is {image.width}x{image.height}, the first {width}x{height}")
+            if image.mode.startswith("I"):  # Pillow would cut them to 255, not scale them
+                raise OSError(f"picture {start + number} has 16 bits a pixel, expected 8 a colour")
             try:
                 planes[:, number] = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
             except Exception as error:  # Pillow raises nearly anything for damaged bytes

@@ -45,6 +45,7 @@ ATTRIBUTES = (
 )
 EVENTS = "action_event_types"
 TIMES = "timestamps"  # seconds of each frame since whenever
+MAX_STEP = 60.0  # seconds from a frame to the next; beyond it, the times are milliseconds or nanoseconds
 INSTRUCTION = "language_instruction"
 MAX_TEXT = 4096  # bytes of one string
 MAX_ACTION = 100.0  # m/s or rad/s; beyond it, bytes were damaged
@@ -141,6 +142,8 @@ def _seconds(path, file, frames, unreadable):
         steps = np.diff(np.asarray(dataset[()], float))
         if not (np.isfinite(steps).all() and (steps > 0).all()):
             raise DataError("its seconds do not go up")
+        if steps.mean() > MAX_STEP:
+            raise DataError(f"a frame every {steps.mean():g}, expected seconds of at most {MAX_STEP:g}")
         return float(steps.mean() * frames)
     except (DataError, *DAMAGED) as error:
         unreadable.append(f"'{TIMES}' cannot be read ({str(error).removeprefix(f'{path.name}: ')[:200]})")

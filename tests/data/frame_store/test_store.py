@@ -1,12 +1,15 @@
 """The frame store: bit-identical to decoding afresh, or not used at all."""
 
 import errno
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -17,8 +20,9 @@ from PIL import Image
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.frame_store import build as building
 from robovlms_mobile.data.frame_store import store as storing
-from robovlms_mobile.data.frame_store.build import build, build_or_warn
+from robovlms_mobile.data.frame_store.build import build, build_or_warn, resized
 from robovlms_mobile.data.frame_store.store import open_store, read_index
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.split.near_duplicates import thumbnails
 
 SIZE = 32
@@ -136,6 +140,36 @@ def test_a_touched_file_is_not_decoded_again(folder, monkeypatch):
     os.utime(paths(folder)[0])
     monkeypatch.setattr(building, "resized", None)
     assert_right(folder)
+
+
+def build_of_old(folder, monkeypatch):
+    """Build a store as before files were asked for their colours, and their attributes for a scenario."""
+    with monkeypatch.context() as patch:
+        old = {"color_order": None, "scenario": None}
+        patch.setattr(building, "read_episode", lambda path: replace(read_episode(path), **old))
+        store = built(folder)
+    entries = [json.loads(line.partition(" ")[2]) for line in (store.folder / storing.INDEX).read_text().splitlines()]
+    texts = [json.dumps({key: value for key, value in each.items() if key != "color_order"}) for each in entries]
+    edit_index(store, lambda _: "".join(f"{zlib.crc32(text.encode()):08x} {text}\n" for text in texts))
+
+
+def test_a_store_of_old_is_decoded_again_only_where_its_file_tells_other_colours(folder, monkeypatch):
+    bgr, rgb, *silent = paths(folder)
+    for path, order in ((bgr, "bgr"), (rgb, "rgb")):
+        with h5py.File(path, "a") as file:
+            file.attrs.update({"color_order": order, "scenario": "Left"})
+    build_of_old(folder, monkeypatch)
+    assert not any(map(open_store(folder, SIZE).has, paths(folder)))
+    again = []
+    monkeypatch.setattr(building, "resized", lambda episode, *how: again.append(episode.name) or resized(episode, *how))
+    store = built(folder)
+    assert again == [bgr.name]
+    for path in paths(folder):
+        expected = afresh(path)[..., ::-1] if path == bgr else afresh(path)
+        np.testing.assert_array_equal(pictures(store, path.name), expected)
+    assert [store.read(path).scenario for path in (bgr, rgb, *silent)] == ["left", "left", None, None]
+    built(folder)
+    assert again == [bgr.name] and all(map(store.has, paths(folder)))
 
 
 def test_files_that_went_leave_nothing_behind(folder):

@@ -71,7 +71,15 @@ def changed(index, value):
     return pictures
 
 
+def deep():
+    """Return a grey PNG of 16 bits a pixel."""
+    buffer = io.BytesIO()
+    Image.fromarray(np.arange(HEIGHT * WIDTH, dtype=np.uint16).reshape(HEIGHT, WIDTH) * 40).save(buffer, "PNG")
+    return np.frombuffer(buffer.getvalue(), np.uint8)
+
+
 BROKEN = {
+    "16 bits": (changed(3, deep()), "picture 3 has 16 bits a pixel"),
     "no picture": (changed(3, np.frombuffer(b"not a picture", np.uint8)), "picture 3 is no JPEG or PNG"),
     "another format": (changed(3, picture(3, form="GIF")), "picture 3 is no JPEG or PNG"),
     "nothing": (changed(0, np.zeros(0, np.uint8)), "picture 0 is no JPEG or PNG"),
