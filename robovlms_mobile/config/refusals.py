@@ -8,6 +8,7 @@ from robovlms_mobile.data.names import whole
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.options import blocks, is_mobile, mobile_blocks
 
+SECTIONS = ("trainer", "act_head", "train_setup", "mobile")
 ROLES = ("train_dataset", "val_dataset")
 SHARDED = ("fsdp", "deepspeed")
 HALF = {"16-true": "16-mixed", "bf16-true": "bf16-mixed"}  # precision of the weights themselves → of the sums only
@@ -31,20 +32,18 @@ def check_run(config: dict, cuda: bool | None = None) -> None:
 def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str, str]]:
     """Yield (where, what, fix) for everything that a run refuses, with the meaning of `Finding`'s fields."""
     yield from _workers(config)
-    trainer = config.get("trainer")
-    trainer = trainer if isinstance(trainer, dict) else {}
+    trainer, head, setup, mobile = (each if isinstance(each := config.get(name), dict) else {} for name in SECTIONS)
     if trainer.get("accelerator") == "cpu" and cuda:
         what = 'is "cpu" on a machine with CUDA, and upstream moves every batch to the GPU all the same'
         fix = 'set it to "auto", or hide the GPU: put CUDA_VISIBLE_DEVICES="" before the command'
         yield "trainer.accelerator", what, fix
     if is_mobile(config):
         yield from _trainer(trainer)
-        head, mobile = config.get("act_head"), config.get("mobile")
         several = [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]
-        keys = isinstance(head, dict) and head.get("type") == "MobileKeyDecoder"
-        half = isinstance(mobile, dict) and mobile.get("base_dtype") is not None
+        keys, half = head.get("type") == "MobileKeyDecoder", mobile.get("base_dtype") is not None
         episode = any(block.get("batch") == "episode" for block in mobile_blocks(config))
         concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
+        concerns["memory_savers"] = setup.get("gradient_checkpointing") not in (None, True, False)
         for rules, concerned in concerns.items():
             if concerned:
                 yield from import_module(f"robovlms_mobile.config.{rules}").refused(config)

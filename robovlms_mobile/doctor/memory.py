@@ -1,40 +1,34 @@
 """What a run needs of a card's memory, predicted in a process of its own: it imports the checkout's code."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 
+from robovlms_mobile.config.access import section
 from robovlms_mobile.doctor.machine import has_cuda
 from robovlms_mobile.doctor.subject import Subject
 from robovlms_mobile.findings import Finding
+from robovlms_mobile.training.foresight import GIB, name_of, remedy, tried
 
 WHERE = "memory"
 ELSEWHERE = "16GB"  # of the card it is predicted for where there is none
-GIB = 2**30
-SECONDS = 300
 
 
 def memory(subject: Subject) -> Iterator[Finding]:
     """Yield the most that a step would take on CUDA; where that is too much, what would make it fit."""
     from robovlms_mobile.checkout.working_copy import checkout_status
 
-    device, root = _device(), str(checkout_status(subject.root).root)
-    command = [sys.executable, "-m", "robovlms_mobile", "rehearse", subject.config_path, "--for", device]
+    device, setup = _device(), section(subject.config, "train_setup")
     try:
-        done = subprocess.run([*command, "--root", root, "--json"], capture_output=True, text=True, timeout=SECONDS)
-        tries = json.loads(done.stdout)["predicted"]
-    except (subprocess.TimeoutExpired, ValueError, KeyError):
+        tries = tried(subject.config, device, checkout_status(subject.root).root)
+    except ValueError:
         yield Finding("warn", "not predicted: this model cannot be counted", WHERE, "the run itself will tell")
         return
-    what = f"{tries[0]['peak'] / GIB:.1f} GiB at the peak of a step on CUDA, predicted"
-    if tries[0]["fits"]:
-        yield Finding("ok", what, WHERE)
+    again = setup.get("gradient_checkpointing") == "auto" and len(tries) > 1
+    asis = tries[int(again)]
+    what = f"{asis['peak'] / GIB:.1f} GiB at the peak of a step on CUDA, predicted"
+    if asis["fits"]:
+        yield Finding("ok", f"{what}{', with gradient_checkpointing' if again else ''}", WHERE)
         return
-    last = tries[-1]
-    changes = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in last["changes"].items())
-    fix = f"set {changes}: {last['peak'] / GIB:.1f} GiB then" if last["fits"] else f"not even {changes} makes it fit"
-    yield Finding("error" if has_cuda() else "warn", f"{what}: too much for {device}", WHERE, fix)
+    yield Finding("error" if has_cuda() else "warn", f"{what}: too much for {device}", WHERE, remedy(tries))
 
 
 def _device():
@@ -42,4 +36,4 @@ def _device():
         return ELSEWHERE
     from torch import cuda
 
-    return f"{cuda.get_device_properties(0).total_memory / GIB:.1f}GB"
+    return name_of(cuda.get_device_properties(0))

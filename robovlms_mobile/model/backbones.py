@@ -105,7 +105,7 @@ class MobileBackbone:
             keep_on_host(self.backbone, self.word_embedding)
         if isinstance(self.act_head, RealDimsLoss):
             self.act_head.freeze_unused()
-        if setup.get("gradient_checkpointing"):
+        if setup.get("gradient_checkpointing") is True:  # "auto" is settled before
             self.model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
     def _add_lora(self, setup):

@@ -13,7 +13,7 @@ from robovlms_mobile.rehearsal.counted_step import Counted, counted
 GIB = 2**30
 OVERHEAD = int(0.75 * GIB)  # CUDA's context, libraries and what its allocator cannot use: assumed, never measured
 SHARED = 4 * GIB  # what system and data workers need where the GPU has the machine's memory: assumed as well
-DEVICES = {"jetson-orin-16gb": 16 * GIB - SHARED, "jetson-orin-8gb": 8 * GIB - SHARED}
+DEVICES = {"jetson-orin-16gb": "16GB-shared", "jetson-orin-8gb": "8GB-shared"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def predict(configs: dict, root: str | Path, device: str, architecture: Any = No
     """Count a run on fake tensors; while it does not fit, count it again with one change more.
 
     Args:
-        device: "16GB" for a card of so much memory, or one of DEVICES.
+        device: "16GB" for a card of so much memory, "16GB-shared" where that is the machine's, or one of DEVICES.
         architecture: see `counted_step.counted`.
 
     Returns:
@@ -56,10 +56,10 @@ def predict(configs: dict, root: str | Path, device: str, architecture: Any = No
 
 def memory(device: str) -> int:
     """Return the bytes a device has for a run. Raises ConfigError for one that is not known."""
-    amount = re.fullmatch(r"(\d+(?:\.\d+)?)\s*GB", device, re.IGNORECASE)
-    if not amount and device not in DEVICES:
+    amount = re.fullmatch(r"(\d+(?:\.\d+)?)\s*GB(-shared)?", DEVICES.get(device, device), re.IGNORECASE)
+    if not amount:
         raise ConfigError(f"--for is {device!r}, expected an amount, e.g. 16GB, or one of {', '.join(DEVICES)}.")
-    return int(float(amount[1]) * GIB) if amount else DEVICES[device]
+    return int(float(amount[1]) * GIB) - (SHARED if amount[2] else 0)
 
 
 def changed(configs: dict, changes: dict[str, Any]) -> dict:
@@ -76,7 +76,9 @@ def changed(configs: dict, changes: dict[str, Any]) -> dict:
 
 def _changes(configs: dict) -> Iterator[dict[str, Any]]:
     """Yield what makes a run smaller without changing what it learns, the cheapest first."""
-    trainer, setup = configs["trainer"], configs["train_setup"]
+    trainer, checkpointing = configs["trainer"], configs["train_setup"].get("gradient_checkpointing")
+    if checkpointing == "auto":  # which the run itself would do
+        yield {"train_setup.gradient_checkpointing": True}
     if str(trainer.get("precision")).startswith("32"):
         yield {"trainer.precision": "bf16-mixed"}
     if configs["batch_size"] > 1:
@@ -84,5 +86,5 @@ def _changes(configs: dict) -> Iterator[dict[str, Any]]:
         yield {"batch_size": 1, "trainer.accumulate_grad_batches": steps}
     if (configs.get("mobile") or {}).get("embeddings") != "host":
         yield {"mobile.embeddings": "host"}
-    if not setup.get("gradient_checkpointing"):
+    if checkpointing not in (True, "auto"):
         yield {"train_setup.gradient_checkpointing": True}

@@ -28,6 +28,7 @@ REFUSED = [
     ("mobile.base_dtype", {"mobile": {"base_dtype": "fp16"}, "trainer": {"precision": "bf16-mixed"}}, '"auto"'),
     ("mobile.base_dtype", {**HALF, "train_setup": {"train_vision": True}}, "freeze the backbone"),
     ("mobile.base_dtype", {**HALF, "train_setup": {"lora_bias": "all"}}, 'lora_bias to "none"'),
+    ("train_setup.gradient_checkpointing", {"train_setup": {"gradient_checkpointing": "on"}}, '"auto"'),
     ("batch_size", {"batch_size": 4, **WHOLE}, "accumulate_grad_batches"),
     ("window_size", {"window_size": 1, **WHOLE}, '"window"'),
     ("act_head.type", {"act_head": {"type": "MobileGPTDecoder"}, **WHOLE}, '"window"'),

@@ -39,6 +39,8 @@ def install() -> None:
 def settle(configs: dict) -> None:
     """Choose a run's folder and the state it resumes from, and hold the folder: sets `output_dir` and `resume`.
 
+    What `train_setup.gradient_checkpointing` "auto" comes to is settled as well.
+
     Rank 0 chooses, and every rank of the run gets its choice or its refusal.
 
     Raises:
@@ -51,14 +53,13 @@ def settle(configs: dict) -> None:
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:
         from robovlms_mobile.training.resume.rank_zero import from_rank_zero
 
-        folder, state = from_rank_zero(lambda: _choose(configs))
+        configs.update(from_rank_zero(lambda: _choose(configs)))
     else:
-        folder, state = _choose(configs)
-    configs.update(output_dir=folder, resume=state)
+        configs.update(_choose(configs))
 
 
 def _choose(configs):
-    """Return (the run's folder, which is held then, the state it resumes or None)."""
+    """Return what to set: the run's folder, which is held then, the state it resumes or None, and `train_setup`."""
     from torch import cuda
 
     from robovlms_mobile.config.refusals import check_run
@@ -79,4 +80,9 @@ def _choose(configs):
         raise no_room(folder, error.strerror) from error
     if home != folder:
         say(f"this run's folder is {home}")
-    return str(home), state
+    setup = configs["train_setup"]
+    if cuda.is_available() or setup.get("gradient_checkpointing") == "auto":
+        from robovlms_mobile.training.foresight import looked_ahead
+
+        setup = looked_ahead(configs)
+    return {"output_dir": str(home), "resume": state, "train_setup": setup}

@@ -109,7 +109,7 @@ def _gradients(found, module, step, sample, batch):
     """Look which tokens have a gradient from the action. False where the action cannot depend on anything yet."""
     model = module.model
     # layers that are computed a second time in the backward pass do so in training mode only
-    model.text_tower.train(bool(module.configs["train_setup"].get("gradient_checkpointing")))
+    model.text_tower.train(module.configs["train_setup"].get("gradient_checkpointing") is True)
     with _taps(model, batch["text"].shape[1]) as tap, torch.enable_grad():
         step(sample)
     if "read" not in tap:

@@ -1,0 +1,16 @@
+"""What speaks against the options that save memory by more arithmetic or by coarser numbers."""
+
+import json
+from collections.abc import Iterator
+
+from robovlms_mobile.config.access import section
+
+CHECKPOINTING = (None, True, False, "auto")
+
+
+def refused(config: dict) -> Iterator[tuple[str, str, str]]:
+    """Yield (where, what, fix) for values that none of these options has."""
+    told = section(config, "train_setup").get("gradient_checkpointing")
+    if told not in CHECKPOINTING:
+        what = f'is {json.dumps(told)}, expected true, false or "auto"'
+        yield "train_setup.gradient_checkpointing", what, 'set it to "auto"'
