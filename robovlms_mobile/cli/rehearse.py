@@ -65,7 +65,8 @@ def format_predicted(device: str, tries: "list[Try]") -> str:
         f"predicted   for {device}, counted on tensors without memory by CUDA's rules; never compared with a card",
         f"always      {_gib(first.weights)} weights, {_gib(first.moments)} AdamW's moments, {_gib(first.gradients)} "
         f"gradients of {first.trained:,} trained parameters",
-        f"arithmetic  {first.flops / 1e12:.3g} TFLOP a batch, forward and backward",
+        f"arithmetic  {first.flops / first.windows / 1e12:.3g} TFLOP a window, forward and backward; a batch is "
+        f"{first.windows} windows, {first.frames} frames through the model",
     ]
     for each in tries:
         what = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in each.changes.items()) or "as it is"

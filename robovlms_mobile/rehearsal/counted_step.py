@@ -9,6 +9,7 @@ from torch import nn
 
 from robovlms_mobile.model.precision import STORED, TORCH
 from robovlms_mobile.options import COMPUTES
+from robovlms_mobile.rehearsal.counted_batch import counted_batch, counted_windows
 from robovlms_mobile.rehearsal.cuda_rules import like_cuda
 from robovlms_mobile.rehearsal.ledger import Ledger
 from robovlms_mobile.rehearsal.weightless import host_tables, to_fake, weightless
@@ -29,6 +30,7 @@ class Counted:
         host: bytes of tables that stay in the machine's memory.
         flops: of one batch, forward and backward.
         trained: parameters that are.
+        windows, frames: of that batch, and how many of its frames go through the model.
     """
 
     peak: int
@@ -39,6 +41,8 @@ class Counted:
     host: int
     flops: int
     trained: int
+    windows: int
+    frames: int
 
     def to_json(self) -> dict:
         """Return all of it as a dict of primitives."""
@@ -68,7 +72,7 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
             ledger.phase = "loading"
             to_fake(model)
             weights = ledger.bytes
-            step = _Steps(model, _batch(configs, text), ledger, precision)
+            step = _Steps(model, counted_batch(configs, text), ledger, precision)
             step.forward_and_backward()
             gradients = step.optimize()
             moments = ledger.bytes - weights
@@ -80,8 +84,9 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
             step.validate()
     host = sum(each.weight.nbytes for each in tables)
     trained = sum(row["trainable"] for row in count_parameters(model).values())
-    peaks = dict(ledger.peaks)
-    return Counted(max(peaks.values()), peaks, weights, gradients, moments, host, flops.get_total_flops(), trained)
+    peaks, total = dict(ledger.peaks), flops.get_total_flops()
+    sizes = (weights, gradients, moments, host, total, trained)
+    return Counted(max(peaks.values()), peaks, *sizes, *counted_windows(configs))
 
 
 class _Steps:
@@ -117,17 +122,3 @@ class _Steps:
     def _loss(self):
         with torch.autocast("cpu", self.half, enabled=self.half is not None):
             return self.model(**self.batch, data_source="mobile_vla_action")["loss_arm_act"]
-
-
-def _batch(configs, text):
-    """Return what upstream's trainer hands to its model: uint8 frames, tokens, labels and their mask."""
-    size, window, chunk = configs["image_size"], configs["window_size"], configs["fwd_pred_next_n"]
-    count = configs["batch_size"]
-    ids = torch.zeros(count, text, dtype=torch.long)
-    return {
-        "vision_x": torch.zeros(count, window, 3, size, size, dtype=torch.uint8),
-        "lang_x": ids,
-        "attention_mask": torch.ones(count, text, dtype=torch.bool),
-        "action_labels": (torch.zeros(count, window, chunk, 6), torch.zeros(count, window, chunk)),
-        "action_mask": torch.ones(count, window, chunk, dtype=torch.bool),
-    }

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.rehearsal.counted_batch import counted_windows
 from robovlms_mobile.rehearsal.counted_step import Counted, counted
 
 GIB = 2**30
@@ -88,3 +89,7 @@ def _changes(configs: dict) -> Iterator[dict[str, Any]]:
         yield {"mobile.embeddings": "host"}
     if checkpointing not in (True, "auto"):
         yield {"train_setup.gradient_checkpointing": True}
+    if configs["train_dataset"].get("batch") == "episode":
+        steps = counted_windows(configs)[0] * trainer.get("accumulate_grad_batches", 1)
+        apart = {f"{block}.batch": "window" for block in ("train_dataset", "val_dataset")}
+        yield {**apart, "trainer.accumulate_grad_batches": steps}

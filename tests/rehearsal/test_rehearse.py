@@ -2,10 +2,13 @@
 
 import json
 
+import h5py
+import numpy as np
 import pytest
 from support.runs import CONFIGS
 
 from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.rehearsal.counted_batch import counted_batch
 from robovlms_mobile.rehearsal.prediction import memory
 
 pytestmark = pytest.mark.heavy
@@ -66,6 +69,41 @@ def test_frozen_layers_in_half_precision_are_half(tries, config, upstream_root, 
     assert done.returncode == 0, done.stderr
     (found,) = json.loads(done.stdout)["predicted"]
     assert found["fits"] and found["weights"] > tries[0]["weights"] and found["flops"] == tries[0]["flops"]
+
+
+EPISODE = {block: {"batch": "episode"} for block in ("train_dataset", "val_dataset")}
+
+
+@pytest.mark.slow
+def test_an_episode_computes_less_for_each_window_and_is_taken_apart_where_it_does_not_fit(
+    tries, config, upstream_root, run_python, tmp_path
+):
+    (tmp_path / "whole.json").write_text(json.dumps(json.loads(config.read_text()) | EPISODE))
+    call = ["-m", "robovlms_mobile", "rehearse", tmp_path / "whole.json", "--for", "0.001GB", "--root", upstream_root]
+    done = run_python([*call, "--json"], cwd=CONFIGS.parent)
+    assert done.returncode == 1, done.stderr
+    *_, host, again, apart = json.loads(done.stdout)["predicted"]
+    assert (again["windows"], again["frames"]) == (18, 18) and (apart["windows"], apart["frames"]) == (1, 4)
+    # of 72 passes 18; on this model much of the arithmetic is the head's, which shares none
+    assert tries[1]["flops"] > 2 * host["flops"] / host["windows"]
+    assert apart["changes"]["trainer.accumulate_grad_batches"] == 18 * 8
+    kept = [each["phases"]["forward"] for each in (host, again, apart)]
+    assert kept == sorted(kept, reverse=True) and kept[0] > kept[2] and apart["peak"] == tries[2]["peak"]
+
+
+@pytest.mark.parametrize(
+    ("lengths", "windows", "expected"),
+    [((), "padded", (18, 18)), ((), "full", (5, 8)), ((18, 30, 24), "padded", (30, 30)), ((30,), "full", (17, 20))],
+)
+def test_the_batch_that_is_counted_is_the_longest_episode(tmp_path, lengths, windows, expected):
+    for number, length in enumerate(lengths):
+        with h5py.File(tmp_path / f"episode_{number}.h5", "w") as file:
+            file["images"], file["actions"] = np.zeros((length, 9, 16, 3), np.uint8), np.zeros((length, 3))
+    block = {"data_dir": str(tmp_path), "windows": windows, "batch": "episode"}
+    sizes = {"window_size": 4, "fwd_pred_next_n": 10, "image_size": 8, "batch_size": 1}
+    batch = counted_batch({"train_dataset": block, **sizes}, text=20)
+    assert (len(batch["action_mask"]), len(batch["vision_x"])) == expected
+    assert batch["vision_x"].shape[1] == 1 and len(batch["lang_x"]) == expected[1]
 
 
 def test_a_device_that_is_not_known_names_those_that_are():
