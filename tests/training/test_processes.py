@@ -80,6 +80,23 @@ def test_losses_are_those_of_one_process(train, single, tmp_path, processes):
 
 
 @pytest.mark.slow
+def test_with_an_episode_a_batch_losses_are_those_of_one_process(train, tmp_path):
+    """Four training episodes, so that a step is over all of them; two validate."""
+    blocks = {block: {"batch": "episode", "train_split": 0.7} for block in ("train_dataset", "val_dataset")}
+    rows = []
+    for processes in (1, 2):
+        folder = tmp_path / str(processes)
+        folder.mkdir()
+        done = train(folder, processes, batch_size=1, **blocks)
+        assert done.returncode == 0, done.stderr[-3000:]
+        rows.append(losses(folder))
+    assert [[row["step"] for row in each] for each in rows] == [["1", "2"]] * 2
+    for name in ("train_loss", "val_loss", "val_mae", "val_chunk_rmse_linear_x"):
+        one, two = ([float(row[name]) for row in each] for each in rows)
+        assert two == pytest.approx(one, rel=1e-5) and one[0] != pytest.approx(one[1], rel=1e-3)
+
+
+@pytest.mark.slow
 def test_two_nodes_are_one_run(upstream_root, write_config, single, tmp_path):
     """Two agents of torchrun, as on two machines, each with one process."""
     trainer = {"strategy": "ddp", "max_epochs": 1, "accumulate_grad_batches": 2}

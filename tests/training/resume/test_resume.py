@@ -78,6 +78,24 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(train, whole, tmp_path, kil
     assert record["audit"]["tokens"]  # of the start: a run that resumes is not audited again
 
 
+EPISODES = {"batch": "episode", "balance": None}
+
+
+@pytest.mark.slow
+@pytest.mark.heavy
+def test_with_an_episode_a_batch_a_killed_run_goes_on_likewise(train, tmp_path):
+    options = {"train_dataset": {**AUGMENTED, **EPISODES}, "val_dataset": EPISODES, "batch_size": 1}
+    options |= {"mobile": {"checkpoints": {"every_n_steps": 2}}}
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder, kill_at, code in ((whole, None, 0), (killed, "1/2", -signal.SIGKILL)):
+        folder.mkdir()
+        done = train(folder, kill_at, **options)
+        assert done.returncode == code, done.stderr[-3000:]
+    resumed = train(killed, resume="last", **options)
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    assert_same(whole, killed)
+
+
 @pytest.mark.slow
 def test_the_same_run_twice_is_the_same(train, whole, tmp_path):
     """Saving by steps changes nothing either."""
