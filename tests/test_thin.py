@@ -15,7 +15,7 @@ TOOLS = (
     *("bench", "checking", "checkout", "cli", "doctor", "evaluation", "interchange", "policy"),
     *("rehearsal", "report", "ros", "serving", "simulation"),
 )
-MOST = 3075  # lines of our code in a run of main.py on decoded, divided episodes: 3000, and what makes it smaller
+MOST = 3100  # lines of our code in a run of main.py on decoded, divided episodes: 3000, what makes it smaller, vintages
 
 
 def table(lines):

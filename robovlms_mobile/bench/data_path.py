@@ -31,6 +31,7 @@ SIZES = {
     "windows": "full",  # the obvious loader reads what is there, and pads nothing
     **{"norm_action": True, "norm_min": -1.15, "norm_max": 1.15},
 }
+NOTED = {"num_frames": 18, "total_duration": 6.1, "pattern": "core"}  # by the collector
 WINDOW_BYTES = 4 * 3 * 224 * 224
 
 
@@ -199,9 +200,10 @@ def _index(folder, episodes):
         (folder / f"{name}.h5").touch()
         (store.folder / f"{name}.npy").touch()
         stamp = (folder / f"{name}.h5").stat().st_mtime_ns
-        same = {"digest": "0" * 32, "length": 18, "images_key": "images", "instruction": None, "actions": "A" * 288}
-        sizes = {"size": 0, "bytes": 0, "crc": 0}
-        entry = Entry(f"{name}.h5", mtime_ns=stamp, file=f"{name}.npy", scenario="1box_hori_left", **sizes, **same)
+        told = {"length": 18, "images_key": "images", "instruction": None, "scenario": "1box_hori_left"}
+        noted = {"size": [1280, 720], "seconds": 6.1, "attributes": NOTED, "events": ["start_action"] * 18}
+        told |= noted | {"times": [0.34 * t for t in range(18)], "actions": "A" * 288}
+        entry = Entry(f"{name}.h5", 0, stamp, "0" * 32, f"{name}.npy", 0, 0, told)
         lines.append(line_of(entry))
     (store.folder / INDEX).write_text("".join(lines))
     names = sorted(path.name for path in folder.glob("*.h5"))

@@ -7,8 +7,8 @@ from hashlib import blake2b
 import numpy as np
 
 from robovlms_mobile.checking.misleading.motion import Watcher
+from robovlms_mobile.data.circumstances import NAME, started
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.hdf5.episode_file import NAME, Notes, started
 from robovlms_mobile.data.hdf5.frames import each_frame
 
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
@@ -25,8 +25,8 @@ class Finding:
     problem: str
 
 
-def look_at(episode: Episode, notes: Notes) -> tuple[str, np.ndarray, list[Finding]]:
-    """Return (digest, moved, findings) of a readable episode and what its collector noted of it.
+def look_at(episode: Episode) -> tuple[str, np.ndarray, list[Finding]]:
+    """Return (digest, moved, findings) of a readable episode, pixels and all that is noted of it.
 
     Returns:
         digest: str, the same for the same pixels and shape.
@@ -39,10 +39,11 @@ def look_at(episode: Episode, notes: Notes) -> tuple[str, np.ndarray, list[Findi
     digest, moved, pixels = _pixels(episode)
     found = [
         *pixels,
-        *_actions(episode.actions),
-        *_attributes(episode, notes.attributes),
-        *_events(notes.events, episode.length),
-        *((2, problem) for problem in notes.unreadable),
+        *_actions(episode),
+        *_attributes(episode, episode.attributes),
+        *_events(episode.events, episode.length),
+        *_classes(episode),
+        *((2, problem) for problem in episode.unreadable),
         *_name(episode),
     ]
     return digest, moved, [Finding(rank, episode.name, problem) for rank, problem in found]
@@ -76,13 +77,16 @@ def _bad_frames(means, spreads, same):
         yield 1, f"{_frames(same)} the same picture as the one before, bit for bit: the camera was frozen"
 
 
-def _actions(actions):
-    """actions: (T, 3) m/s, m/s, rad/s."""
-    if actions[0].any():
+def _actions(episode):
+    """Judge by the keys what is driven by keys, and by the collector's first frame what has one."""
+    actions = episode.actions  # (T, 3) m/s, m/s, rad/s
+    if actions[0].any() and START in (episode.events or [START]):
         yield 3, f"the first action is {actions[0].tolist()}, expected zero before the first key"
     plane = np.abs(actions[:, :2])
-    foreign = np.flatnonzero(~(np.isclose(plane, 0) | np.isclose(plane, KEY_SPEED)).all(1))
-    if len(foreign):
+    by_key = (np.isclose(plane, 0) | np.isclose(plane, KEY_SPEED)).all(1)
+    moving = plane.any(1)
+    foreign = np.flatnonzero(~by_key)
+    if len(foreign) and by_key[moving].mean() >= 0.5:
         yield (
             2,
             f"{_frames(foreign)} driven at speeds other than the nine keys', e.g. {actions[foreign[0], :2].tolist()}",
@@ -92,6 +96,18 @@ def _actions(actions):
             2,
             f"angular_z is used in {np.count_nonzero(actions[:, 2])} frames; it is trained only when real_dims has it",
         )
+
+
+def _classes(episode):
+    """A class is one action: the same signs whenever it comes."""
+    if episode.classes is None:
+        return
+    signs = np.sign(episode.actions.round(2)).astype(int)
+    seen = {}
+    for frame, (number, action) in enumerate(zip(episode.classes, map(tuple, signs), strict=True)):
+        if seen.setdefault(number, action) != action:
+            yield 2, f"action_classes calls frame {frame} {number}, as a frame with another action before"
+            return
 
 
 def _attributes(episode, attributes):
@@ -118,12 +134,12 @@ def _events(events, length):
         return
     if len(events) != length:
         yield 2, f"action_event_types has {len(events)} entries for {length} frames"
-    elif events[0] != START:
-        yield 3, f"action_event_types begins with {events[0]!r}, expected {START!r}"
+    elif START in events[1:]:
+        yield 3, f"action_event_types has {START!r} in the middle, expected it first"
 
 
 def _name(episode):
-    name, recorded = NAME.match(episode.path.stem), started(episode.name)
+    name, recorded = NAME.match(episode.path.stem), started(episode)
     if name is None:
         yield 3, "the name is not episode_YYYYMMDD_HHMMSS…: no scenario, date or session can be read from it"
     elif recorded is None:

@@ -8,11 +8,12 @@ from robovlms_mobile.checking.episode import Finding, look_at
 from robovlms_mobile.checking.misleading.everything import misleading
 from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of
 from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.circumstances import NAME
 from robovlms_mobile.data.episodes import find_episodes
-from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.data.windows import window_starts
-from robovlms_mobile.errors import DataError
+from robovlms_mobile.errors import DataError, MobileError
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,9 @@ def check_folder(
             motion[path.name] = moved
             same.setdefault(digest, []).append(path.name)
     warnings += [*_duplicates(same), *_simultaneous(good)]
+    good, untaken = _taken(block, good)
+    warnings += untaken
+    motion = {each.name: motion[each.name] for each in good if each.rows is None}
     split, windows, note = _windows(block, good, window_size, chunk_size)
     texts, where = texts_of(good, block), str(block.data_dir)
     return Check(
@@ -85,10 +89,18 @@ def check_folder(
     )
 
 
+def _taken(block, episodes):
+    """Return the episodes as the block takes them, and what stands against that: then as they are."""
+    try:
+        return block.take(episodes), []
+    except MobileError as error:
+        return episodes, [Finding(1, str(block.data_dir), f"a run would stop: {error}")]
+
+
 def _look(path):
     try:
-        episode, notes = read_with_notes(path)
-        digest, moved, findings = look_at(episode, notes)
+        episode = read_episode(path)
+        digest, moved, findings = look_at(episode)
     except DataError as error:
         return None, None, None, [], str(error).removeprefix(f"{path.name}: ")
     return episode, digest, moved, findings, None

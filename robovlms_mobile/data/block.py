@@ -14,6 +14,7 @@ from robovlms_mobile.errors import ConfigError
 
 if TYPE_CHECKING:
     from robovlms_mobile.data.actions import ActionSpace
+    from robovlms_mobile.data.episodes import Episode
 
 # fmt: off
 UPSTREAM_KEYS = (
@@ -47,6 +48,10 @@ class Block:
         real_dims: the action dims the robot has.
         instruction: what the policy is told, in place of what was recorded.
         on_bad_episode: what a file that cannot be used does.
+        rate: frames a second to bring every episode to; None takes them as recorded.
+        leave_out: events whose frames are left out.
+        scenario_from: which attributes tell scenario, pattern, distance and session, where the name does not.
+        recorded_dims: the columns of the recorded actions, where a file does not name them.
         one_sided: episodes of nearly one side, or one action, are meant.
         batch: "window", or "episode": the windows of an episode together, see `data.whole_episodes`.
 
@@ -70,11 +75,25 @@ class Block:
     real_dims: tuple = ("linear_x", "linear_y")
     instruction: str | dict | None = None
     on_bad_episode: str = "stop"
+    rate: float | None = None
+    leave_out: list | None = None
+    scenario_from: dict | None = None
+    recorded_dims: list | None = None
     one_sided: bool = False
     batch: str = "window"
 
     def __post_init__(self) -> None:
         check_values(vars(self), RULES, "dataset block")
+
+    def take(self, episodes: list["Episode"]) -> list["Episode"]:
+        """Return episodes as the block wants them, see `data.taken`; most blocks take them as they are."""
+        changes = self.rate or self.leave_out or self.scenario_from or self.recorded_dims
+        odd = (each.shifted or not set(self.real_dims) <= set(each.dims) for each in episodes)
+        if not (changes or any(odd)):
+            return episodes
+        from robovlms_mobile.data.taken import taken
+
+        return taken(episodes, self)
 
 
 def _text(value):
@@ -99,6 +118,13 @@ def _dims(value):
 
 def _instruction(value):
     return value is None or _text(value) or (isinstance(value, dict) and _texts(list(value.values())))
+
+
+def _sources(value):
+    known = {"scenario", "pattern", "distance", "session"}
+    if not isinstance(value, dict):
+        return value is None
+    return set(value) <= known and all(_text(each) or _texts(each) for each in value.values())
 
 
 def _jitter(value):
@@ -133,6 +159,10 @@ RULES: Rules = {
     "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
     "on_bad_episode": _one_of("stop", "skip"),
+    "rate": (lambda value: value is None or (_number(value) and 0 < value <= 1000), "frames a second, above 0"),
+    "leave_out": (lambda value: value is None or _texts(value), 'a list of events, e.g. ["stop_inject"]'),
+    "scenario_from": (_sources, "an object of scenario, pattern, distance or session → attribute, or a list of them"),
+    "recorded_dims": (lambda value: value is None or _dims(value), f"a list out of {list(ACTION_DIMS)}, each once"),
     "one_sided": (lambda value: isinstance(value, bool), "true or false"),
     "batch": _one_of("window", "episode"),
 }

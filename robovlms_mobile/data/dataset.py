@@ -93,7 +93,7 @@ class MobileVLAH5Dataset(Dataset):
         """Return frames as (W, 3, H, W'): uint8 from the store or decoded afresh, or what a foreign image_fn makes."""
         if self.store is not None:
             with suppress(KeyError):  # not decoded yet, or damaged: afresh
-                return torch.from_numpy(self.store.planes(episode.name)[frames])
+                return torch.from_numpy(self.store.planes(episode.name)[episode.at(frames)])
         from robovlms_mobile.data.hdf5.frames import read_frames
 
         images = [Image.fromarray(frame) for frame in read_frames(episode, frames, self.block.color_order)]
@@ -150,7 +150,7 @@ class MobileVLAH5Dataset(Dataset):
             read = self.store.read
         else:
             from robovlms_mobile.data.hdf5.episode_file import read_episode as read
-        return load_episodes(paths, self.block.on_bad_episode, read)
+        return self.block.take(load_episodes(paths, self.block.on_bad_episode, read))
 
     def _index(self):
         shift = int(self.block.shift_first)

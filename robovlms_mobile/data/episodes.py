@@ -1,11 +1,13 @@
 """The episodes of a folder: find their files, and read what is cheap in them. No pixels, no torch."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from robovlms_mobile.data.names import ACTION_DIMS
 from robovlms_mobile.errors import DataError
 
 
@@ -17,12 +19,20 @@ class Episode:
         path: the file.
         images_key: where its frames are, uint8 (length, height, width, 3), or (length,) of JPEG or PNG.
         length: frames, each with its action.
-        actions: (length, 3) float32, m/s, m/s, rad/s as in ACTION_DIMS.
+        actions: (length, 3) float32, m/s, m/s, rad/s as in ACTION_DIMS; 0 in what was not recorded.
         instruction: the file's own, or None.
         scenario: e.g. `1box_hori_left` out of the name or an attribute, or None.
         size: (width, height) of the recorded frames, pixels; None where it is not known.
         seconds: how long it lasted, by its frames' own times or else its collector's word; None where neither is there.
         color_order: how the file says that it stores colours, "rgb" or "bgr"; None where it does not.
+        dims: the columns that were recorded, out of ACTION_DIMS.
+        shifted: the file has beside each frame the action after its own, by its own word.
+        times: seconds of each frame since the first, or None.
+        attributes: name → number or text, as the collector wrote them.
+        events: what happened at each frame, by the collector's `action_event_types`, or None.
+        classes: what the collector called each action, `action_classes`, or None.
+        unreadable: sentences about what was noted and cannot be read.
+        rows: which frames of the file these are, where `data.taken` chose some; None for all.
     """
 
     path: Path
@@ -34,11 +44,23 @@ class Episode:
     size: Sequence[int] | None = None
     seconds: float | None = None
     color_order: str | None = None
+    dims: Sequence[str] = ACTION_DIMS
+    shifted: bool = False
+    times: Sequence[float] | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    events: Sequence[str] | None = None
+    classes: Sequence[int] | None = None
+    unreadable: Sequence[str] = ()
+    rows: np.ndarray | None = None
 
     @property
     def name(self) -> str:
         """File name, unique within a folder."""
         return self.path.name
+
+    def at(self, frames: Any) -> Any:
+        """Return where frames of this episode, numbers or a slice, are in its file."""
+        return frames if self.rows is None else self.rows[frames]
 
 
 def find_episodes(data_dir: str | Path, pattern: str | list[str] = "episode_*.h5") -> list[Path]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from robovlms_mobile.config.access import as_json
 from robovlms_mobile.data.names import MOBILE_DATASET
 from robovlms_mobile.doctor.subject import Subject
-from robovlms_mobile.errors import ConfigError, DataError
+from robovlms_mobile.errors import ConfigError, DataError, MobileError
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.options import blocks
 
@@ -72,6 +72,11 @@ def _read_source(where, parsed, config):
     pattern = parsed.episode_pattern if isinstance(parsed.episode_pattern, str) else " or ".join(parsed.episode_pattern)
     yield Finding("ok", f"{len(paths)} episodes match {pattern}, {frames} frames in the readable ones", parsed.data_dir)
     yield from _bad_files(bad, parsed)
+    try:
+        good = parsed.take(good)
+    except MobileError as error:
+        yield Finding.from_error(error, where)
+        return None
     if good:
         yield from _sample(good[0], parsed, config)
         yield from _actions(good, parsed, config)

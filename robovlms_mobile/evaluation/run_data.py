@@ -46,7 +46,8 @@ def episodes_of(configs: dict, run: Path) -> tuple[list, list]:
         DataError: no split.json, or the data folder is gone.
     """
     block, manifest = block_of(configs), manifest_of(run)
-    episodes = load_episodes(find_episodes(block.data_dir, block.episode_pattern), "skip", read_episode)
+    paths = find_episodes(block.data_dir, block.episode_pattern)
+    episodes = block.take(load_episodes(paths, "skip", read_episode))
     sides = (manifest.train, manifest.validation)
     train, validation = ([each for each in episodes if each.name in side] for side in sides)
     return train, validation

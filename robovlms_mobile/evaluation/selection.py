@@ -73,10 +73,11 @@ def select(
     store = ready_store(block, paths, transform) if wants_store(transform.options) else None
     read = store.read if store else read_episode
     if data:
-        episodes, (taught, notes) = load_episodes(paths, "skip", read), _taught_elsewhere(configs, run)
+        episodes = block.take(load_episodes(paths, "skip", read))
+        taught, notes = _taught_elsewhere(configs, run)
     else:  # each file once, also where it is no more than what the run was taught
         home = find_episodes(own.data_dir, own.episode_pattern)
-        every = load_episodes(sorted({*paths, *home}), "skip", read)
+        every = block.take(load_episodes(sorted({*paths, *home}), "skip", read))
         episodes = [each for each in every if each.path in paths]
         taught, notes = [each for each in every if each.path in home and each.name in manifest.train], []
     seen = [each for each in episodes if _trained_on(each, manifest, store)]
@@ -123,7 +124,7 @@ def _check(seen: Sequence, fresh: Sequence, data, split: str, block: Block, mani
 
 
 def _shown(episode, side, block, space, transform, store):
-    from robovlms_mobile.report.records import UNKNOWN, read_record
+    from robovlms_mobile.report.records import NOMINAL_STEP, UNKNOWN
 
     return Shown(
         name=episode.name,
@@ -131,7 +132,7 @@ def _shown(episode, side, block, space, transform, store):
         instruction=instruction_for(episode, block.instruction),
         frames=_frames(episode, block, transform, store),
         actual=space.targets(episode.actions, block.shift_first),
-        period=read_record(episode.path).step,
+        period=episode.seconds / episode.length if episode.seconds else NOMINAL_STEP,
         side=side,
     )
 
@@ -140,7 +141,7 @@ def _frames(episode, block, transform, store):
     """Return (T, S, S, 3) uint8 RGB: from the frame store, or decoded and resized as it would."""
     if store is not None:
         with contextlib.suppress(KeyError):  # not in it: the store itself says why
-            return np.moveaxis(store.planes(episode.name), 1, -1)
+            return np.moveaxis(store.planes(episode.name)[episode.at(slice(None))], 1, -1)
     from robovlms_mobile.data.hdf5.frames import read_frames
 
     frames = read_frames(episode, range(episode.length), block.color_order)

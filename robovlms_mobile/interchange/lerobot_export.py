@@ -140,7 +140,9 @@ def _home():
 
 
 def recorded_at(episode: Episode) -> np.ndarray:
-    """(T,) float64 seconds since the first frame: evenly over the episode's duration; STEP apart where it has none."""
+    """(T,) float64 seconds since the first frame: its own, else evenly over its duration; STEP apart without."""
+    if episode.times:
+        return np.array(episode.times)
     step = episode.seconds / episode.length if episode.seconds else STEP
     return step * np.arange(episode.length)
 

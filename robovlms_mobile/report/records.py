@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from robovlms_mobile.data.circumstances import circumstance, started
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.hdf5.episode_file import NAME, read_with_notes, started
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.errors import DataError
 
 UNKNOWN = "not in the name"
@@ -27,8 +28,8 @@ class Record:
     """One episode and its circumstances.
 
     Attributes:
-        scenario, pattern, distance: out of the file's name; UNKNOWN where it has none.
-        started: when it was recorded, out of the name; None where that is no date.
+        scenario, pattern, distance: out of the file's name or attributes; UNKNOWN where neither has it.
+        started: when it was recorded, likewise; None where neither is a date.
         step: seconds between two frames, total_duration / num_frames; NOMINAL_STEP where the file has no duration.
         timed: whether the file has a duration.
         size: (width, height) of its frames.
@@ -54,24 +55,17 @@ class Record:
         return self.episode.actions[:, :2].astype(np.float64)
 
 
-def read_record(path: str | Path) -> Record:
-    """Read one file's `Record`: its structure, actions and attributes.
-
-    Raises:
-        DataError: naming the file and what is wrong with it.
-    """
-    episode, notes = read_with_notes(path)
-    found = NAME.match(episode.path.stem)
-    named = found.groupdict() if found else {}
+def record_of(episode: Episode) -> Record:
+    """Return the `Record` of an episode that was read."""
     return Record(
         episode=episode,
         scenario=episode.scenario or UNKNOWN,
-        pattern=named.get("pattern") or UNKNOWN,
-        distance=named.get("distance") or UNKNOWN,
-        started=started(episode.name),
+        pattern=circumstance("pattern", episode.name, episode.attributes) or UNKNOWN,
+        distance=circumstance("distance", episode.name, episode.attributes) or UNKNOWN,
+        started=started(episode),
         step=episode.seconds / episode.length if episode.seconds else NOMINAL_STEP,
         timed=episode.seconds is not None,
-        size=notes.size,
+        size=tuple(episode.size or ()),
     )
 
 
@@ -92,7 +86,7 @@ def read_records(
     records, bad = [], []
     for done, path in enumerate(paths, 1):
         try:
-            records.append(read_record(path))
+            records.append(record_of(read_episode(path)))
         except DataError as error:
             bad.append(str(error))
         if progress:

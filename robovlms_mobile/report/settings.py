@@ -1,10 +1,12 @@
 """What of a training config the report needs, with the documented defaults where there is none."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from robovlms_mobile.data.block import AUGMENT_KEYS, Block, parse_block
 from robovlms_mobile.options import mobile_blocks
+
+TAKING = ("rate", "leave_out", "scenario_from", "recorded_dims", "real_dims", "shift_first")  # see `data.taken`
 
 
 @dataclass(frozen=True)
@@ -14,6 +16,7 @@ class Settings:
     Attributes:
         augmentation: the block's options of `data.augment.augmentation.Augmentation`; None without a config.
         frames_dir: where frame stores are kept, `mobile.frames.dir`.
+        taking: the block's keys that say how episodes are taken; without a config they are taken as they are.
     """
 
     pattern: str | list = Block.episode_pattern
@@ -30,6 +33,7 @@ class Settings:
     frames_dir: str | None = None
     instruction: str | dict | None = None
     one_sided: bool = False
+    taking: dict = field(default_factory=dict)
 
     def block(self, data_dir: str | Path) -> Block:
         """Return the `Block` of a run on the episodes in `data_dir`, as far as the report asks it."""
@@ -41,6 +45,7 @@ class Settings:
             color_order=self.color_order,
             instruction=self.instruction,
             one_sided=self.one_sided,
+            **self.taking,
         )
 
 
@@ -69,4 +74,5 @@ def settings_of(config: dict | None) -> Settings:
         frames_dir=frames.get("dir"),
         instruction=block.instruction,
         one_sided=block.one_sided,
+        taking={name: getattr(block, name) for name in TAKING if name in given},
     )

@@ -17,7 +17,7 @@ from robovlms_mobile.report.facts import Facts, describe
 from robovlms_mobile.report.looks import Looks
 from robovlms_mobile.report.page import render
 from robovlms_mobile.report.pictures import pictures
-from robovlms_mobile.report.records import read_records
+from robovlms_mobile.report.records import read_records, record_of
 from robovlms_mobile.report.settings import settings_of
 from robovlms_mobile.report.themes import require_plots
 
@@ -54,6 +54,8 @@ def write_report(
     settings = replace(settings, pattern=pattern or settings.pattern)
     paths = find_episodes(data_dir, settings.pattern)
     records, bad = read_records(paths, lambda done, total: tell("reading", done, total))
+    if settings.taking:
+        records = [record_of(each) for each in settings.block(data_dir).take([each.episode for each in records])]
     parameters = estimate(config) if config else None
     looks = Looks(data_dir, settings)
     signatures, undecodable = _signatures(records, looks, lambda done, total: tell("looking", done, total))

@@ -101,7 +101,7 @@ def test_what_the_collector_noted_and_cannot_be_read_is_told(folder):
         file.attrs["total_duration"] = np.arange(4.0)
     problems = [each.problem for each in check(folder).warnings]
     assert any("'action_event_types' cannot be read" in each for each in problems)
-    assert any("attribute total_duration cannot be read" in each for each in problems)
+    assert any("attribute total_duration is [0.0, 1.0, 2.0, 3.0], expected seconds" in each for each in problems)
 
 
 def test_copies_are_found_by_their_pixels_whatever_their_name(folder):

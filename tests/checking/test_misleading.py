@@ -171,7 +171,8 @@ def test_a_scenario_of_several_episodes_on_one_side_of_the_split_alone_is_said(c
 def test_a_recording_on_both_sides_of_the_split_is_said(clean):
     """Sorted by name, the split goes through the middle of a session; or a copy validates what was trained."""
     names = [f"episode_20251114_0900{second:02d}_1box_hori_left_core_far.h5" for second in range(12)]
-    films = [changed(film, path=film.episode.path.with_name(name)) for film, name in zip(clean, names, strict=False)]
+    told = {"scenario": "1box_hori_left", "attributes": {}}
+    films = [changed(f, path=f.episode.path.with_name(name), **told) for f, name in zip(clean, names, strict=False)]
     given = evidence(films, split=split_sorted([each.episode for each in films]))
     (text,) = [each.what for each in kinds(given)["recording on both sides"]]
     assert text.startswith(f"1 recordings are on both sides of the split, so val_loss is optimistic: {names[0]}")

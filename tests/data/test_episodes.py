@@ -2,17 +2,21 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
-from robovlms_mobile.data.episodes import find_episodes, load_episodes
+from robovlms_mobile.data.circumstances import NAME as NAME_WITH_TIME
+from robovlms_mobile.data.circumstances import started
+from robovlms_mobile.data.episodes import Episode, find_episodes, load_episodes
 from robovlms_mobile.data.frame_store.build import build, resized
 from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5 import sandbox as trial
-from robovlms_mobile.data.hdf5.episode_file import read_episode, read_with_notes, started
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.errors import DataError
 
@@ -112,9 +116,9 @@ def test_how_long_it_lasted_is_by_the_frames_own_times_else_by_the_collectors_wo
     path = write(tmp_path / NAME, timestamps=times)
     with h5py.File(path, "a") as file:
         file.attrs["total_duration"] = 9.0
-    episode, notes = read_with_notes(path)
+    episode = read_episode(path)
     assert episode.seconds == pytest.approx(seconds)
-    assert bool(notes.unreadable) == (times is not None and seconds == 9.0)
+    assert bool(episode.unreadable) == (times is not None and seconds == 9.0)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +131,11 @@ def test_how_long_it_lasted_is_by_the_frames_own_times_else_by_the_collectors_wo
     ],
 )
 def test_a_name_tells_the_day_in_either_form(name, when):
-    assert started(name) == when
+    episode = Episode(Path(name), "images", 1, np.zeros((1, 3), np.float32), None, None)
+    assert started(episode) == when
+    noted = replace(episode, attributes={"collection_datetime": "2026-07-01T09:30:00+02:00"})
+    own = NAME_WITH_TIME.match(name) is None
+    assert started(noted) == (datetime(2026, 7, 1, 9, 30) if own else when)
 
 
 BROKEN = {

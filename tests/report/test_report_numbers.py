@@ -9,13 +9,14 @@ import pytest
 
 from robovlms_mobile.data.directions import DIRECTIONS, directions
 from robovlms_mobile.data.episodes import Episode
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.split.kept import manifest_path
 from robovlms_mobile.data.split.manifest import Manifest, save
 from robovlms_mobile.report.blind_errors import measure
 from robovlms_mobile.report.duplicates import near_duplicates
 from robovlms_mobile.report.facts import describe
 from robovlms_mobile.report.needs import grid, needs, spoken
-from robovlms_mobile.report.records import NOMINAL_STEP, SCENARIOS, UNKNOWN, Record, read_record, read_records
+from robovlms_mobile.report.records import NOMINAL_STEP, SCENARIOS, UNKNOWN, Record, read_records, record_of
 from robovlms_mobile.report.sequences import by_frame, change_rate, histogram, letters
 from robovlms_mobile.report.settings import Settings, settings_of
 from robovlms_mobile.scoring.trajectories import integrate
@@ -189,7 +190,7 @@ def test_an_action_that_turns_is_counted_apart():
 
 
 def test_a_record_knows_when_it_was_made_and_how_long_a_step_takes(episodes):
-    first = read_record(sorted(episodes.glob("*.h5"))[0])
+    first = record_of(read_episode(sorted(episodes.glob("*.h5"))[0]))
     assert f"{first.started:%Y%m%d}" == "20251114"
     assert first.timed
     assert 0.3 < first.step < 3
@@ -205,7 +206,7 @@ def test_a_duration_that_is_no_number_counts_as_not_there(episodes, tmp_path):
     for value in ("long", np.nan, -3.0, np.arange(4.0)):
         with h5py.File(path, "a") as file:
             file.attrs["total_duration"] = value
-        read = read_record(path)
+        read = record_of(read_episode(path))
         assert (read.timed, read.step, read.started, read.pattern) == (False, NOMINAL_STEP, None, UNKNOWN)
 
 

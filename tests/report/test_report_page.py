@@ -15,10 +15,11 @@ import pytest
 from robovlms_mobile.cli import data_report
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import open_store
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.errors import DataError, MobileError
 from robovlms_mobile.report.looks import Looks
 from robovlms_mobile.report.pictures import sample
-from robovlms_mobile.report.records import read_record
+from robovlms_mobile.report.records import record_of
 from robovlms_mobile.report.settings import Settings
 from robovlms_mobile.report.writing import write_report
 
@@ -115,14 +116,14 @@ def test_progress_tells_of_every_kind_of_work_to_its_end(report):
 def test_a_ready_store_gives_the_same_signatures_as_decoding(episodes, tmp_path):
     paths = sorted(episodes.glob("*.h5"))
     settings = replace(Settings(), frames_dir=str(tmp_path))
-    decoded = [Looks(episodes, settings).signature(read_record(path)) for path in paths]
+    decoded = [Looks(episodes, settings).signature(record_of(read_episode(path))) for path in paths]
     build(open_store(episodes, folder=tmp_path), paths, workers=1)
     looks = Looks(episodes, settings)
     for path, fresh in zip(paths, decoded, strict=True):
         assert looks.store.has(path)
-        stored = looks.signature(read_record(path))
+        stored = looks.signature(record_of(read_episode(path)))
         assert np.abs(stored.astype(int) - fresh).max() <= 3
-        assert looks.thumbnails(read_record(path)).shape == (3, 144, 256, 3)
+        assert looks.thumbnails(record_of(read_episode(path))).shape == (3, 144, 256, 3)
 
 
 def test_a_file_whose_pixels_do_not_decode_is_told_and_still_counted(episodes, tmp_path):
@@ -141,7 +142,7 @@ def test_a_file_whose_pixels_do_not_decode_is_told_and_still_counted(episodes, t
 
 
 def test_the_sheet_is_spread_over_scenarios(episodes):
-    records = [read_record(path) for path in sorted(episodes.glob("*.h5"))]
+    records = [record_of(read_episode(path)) for path in sorted(episodes.glob("*.h5"))]
     assert len({record.scenario for record in sample(records, 6)}) == len({record.scenario for record in records})
     assert len(sample(records * 10)) <= 24
 

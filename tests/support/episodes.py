@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from robovlms_mobile.data.circumstances import NAME
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.hdf5.episode_file import NAME
 from robovlms_mobile.simulation.recordings import episode_names
 
 

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from support.damage import damage
 
-from robovlms_mobile.data.hdf5.episode_file import read_with_notes
+from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import all_planes
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.simulation.recordings import simulate_episode, write_recording
@@ -48,7 +48,8 @@ def write_good(folder):
 
 def read(path):
     """Read all there is: ({name: value}, pixels)."""
-    episode, notes = read_with_notes(path)
+    episode = read_episode(path)
+    notes = [episode.attributes, episode.events, episode.times, episode.classes, episode.unreadable]
     planes = all_planes(episode)
     return {"actions": episode.actions.tolist(), "instruction": episode.instruction, "notes": notes, "pixels": planes}
 

@@ -87,5 +87,5 @@ def listed(names: Sequence[str]) -> str:
 def _frames(episode, store):
     if store.has(episode.path):
         with suppress(KeyError):  # damaged: from the file
-            return store.planes(episode.name)
+            return store.planes(episode.name)[episode.at(slice(None))]
     return each_frame(episode)

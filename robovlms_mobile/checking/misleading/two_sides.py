@@ -33,7 +33,7 @@ def recordings_torn(evidence: Evidence) -> Iterator[Finding]:
         return
     side = dict.fromkeys(evidence.split.train, 0) | dict.fromkeys(evidence.split.validation, 1)
     names = sorted(side)
-    groups = chained(names, copy_pairs(names, evidence.signatures) + session_pairs(names))
+    groups = chained(names, copy_pairs(names, evidence.signatures) + session_pairs(evidence.episodes))
     torn = [group for group in groups if len({side[name] for name in group}) > 1]
     if torn:
         what = f"{len(torn)} recordings are on both sides of the split, so val_loss is optimistic"

@@ -10,13 +10,14 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from robovlms_mobile.data.episodes import Episode
-from robovlms_mobile.data.frame_store.store import INDEX, NOT_ASKED, Entry, FrameStore, place_of
+from robovlms_mobile.data.frame_store.store import INDEX, Entry, FrameStore, place_of
 from robovlms_mobile.data.frame_store.trouble import COST
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import all_planes
@@ -69,11 +70,13 @@ def build_or_warn(store: FrameStore, paths: Collection[Path], progress: Progress
         build(store, paths, progress)
     except OSError as error:
         store.reload()
-        lacking = sum(not store.has(path) for path in paths)
+        lacking = [path.name for path in paths if not store.has(path)]
+        for name in lacking:  # what another version of a file looked like is not what it looks like
+            store.entries.pop(name, None)
         warnings.warn(
             f"The frame store in {store.folder} cannot be written ({error.strerror or error}). An episode that is not "
-            f"in it, now {lacking} of {len(paths)}, is decoded whenever it is read: {COST} Free some room there, ask "
-            'its owner for the right to write, or name another place in the config: "mobile": {"frames": {"dir": '
+            f"in it, now {len(lacking)} of {len(paths)}, is decoded whenever it is read: {COST} Free some room there, "
+            'ask its owner for the right to write, or name another place in the config: "mobile": {"frames": {"dir": '
             '"FOLDER"}}.',
             stacklevel=2,
         )
@@ -133,7 +136,7 @@ def _decode(job):
         return None
     stamp = {"name": path.name, "size": before.st_size, "mtime_ns": before.st_mtime_ns, "digest": digest}
     same = known and known.digest == digest and _is_whole(folder / known.file, known)
-    if same and known.color_order != NOT_ASKED:
+    if same and known.told is not None:
         return Entry(**{**known.__dict__, **stamp})  # touched, not changed
     try:
         episode = read_episode(path)
@@ -143,18 +146,15 @@ def _decode(job):
             kept = _write(folder, f"{path.stem}-{digest}.npy", resized(episode, size, color_order))
     except DataError:
         return None
-    return Entry(
-        **stamp,
-        **kept,
-        length=episode.length,
-        images_key=episode.images_key,
-        instruction=episode.instruction,
-        scenario=episode.scenario,
-        actions=base64.b64encode(episode.actions.astype(np.float32).tobytes()).decode(),
-        recorded=episode.size,
-        seconds=episode.seconds,
-        color_order=episode.color_order,
-    )
+    return Entry(**stamp, **kept, told=_told(episode))
+
+
+def _told(episode):
+    """Return an episode's fields as JSON can hold them, without those at their defaults."""
+    told = {each.name: getattr(episode, each.name) for each in fields(episode) if each.name != "path"}
+    usual = {each.name: each.default for each in fields(episode)} | {"attributes": {}}
+    told["actions"] = base64.b64encode(episode.actions.astype(np.float32).tobytes()).decode()
+    return {name: value for name, value in told.items() if name == "actions" or value != usual[name]}
 
 
 def _write(folder, name, frames):

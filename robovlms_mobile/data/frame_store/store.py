@@ -19,7 +19,6 @@ import PIL
 from robovlms_mobile.data.episodes import Episode
 
 FORMAT = 1
-NOT_ASKED = "not asked"  # for the colour order, in an index of old: its file may tell one that its frames lack
 HIDDEN = ".robovlms-mobile"
 INDEX = "index.jsonl"
 MAPPED = 128  # decoded files a process keeps mapped, each with a file handle
@@ -27,7 +26,11 @@ MAPPED = 128  # decoded files a process keeps mapped, each with a file handle
 
 @dataclass(frozen=True)
 class Entry:
-    """One episode in the index: its source as it was, its decoded file, and what `Episode` holds."""
+    """One episode in the index: its source as it was, its decoded file, and what `Episode` holds.
+
+    Attributes:
+        told: the fields of the `Episode`, actions (float32) in base64; None in an index of old, which asked for less.
+    """
 
     name: str
     size: int
@@ -36,20 +39,13 @@ class Entry:
     file: str
     bytes: int
     crc: int
-    length: int
-    images_key: str
-    instruction: str | None
-    scenario: str | None
-    actions: str  # float32, base64
-    recorded: tuple | None = None  # width and height of a frame, pixels; None in an index of old, as the next
-    seconds: float | None = None
-    color_order: str | None = None
+    told: dict | None = None
 
     def episode(self, folder: str | Path) -> Episode:
         """Return the `Episode`, without opening its file."""
-        actions = np.frombuffer(base64.b64decode(self.actions), np.float32).reshape(self.length, -1)
-        told = (self.images_key, self.length, actions, self.instruction, self.scenario, self.recorded, self.seconds)
-        return Episode(Path(folder) / self.name, *told, self.color_order)
+        told = self.told or {}
+        actions = np.frombuffer(base64.b64decode(told["actions"]), np.float32).reshape(told["length"], -1)
+        return Episode(Path(folder) / self.name, **{**told, "actions": actions})
 
 
 class FrameStore:
@@ -82,7 +78,7 @@ class FrameStore:
     def has(self, path: str | Path) -> bool:
         """True when the episode is decoded, its source unchanged since, and its decoded file of the right size."""
         entry = self.entries.get(Path(path).name)
-        if entry is None or entry.color_order == NOT_ASKED:
+        if entry is None or entry.told is None:
             return False
         try:
             source, decoded = os.stat(path), os.stat(self.folder / entry.file)
@@ -127,7 +123,7 @@ class FrameStore:
 
     def _check(self, frames, entry):
         number = self._number[entry.name]
-        whole = frames.shape == (entry.length, 3, self.size, self.size) and frames.dtype == np.uint8
+        whole = frames.shape == (entry.told["length"], 3, self.size, self.size) and frames.dtype == np.uint8
         if not whole or not (self._checked[number] or zlib.crc32(frames) == entry.crc):
             raise ValueError("other frames than the index says")
         self._checked[number] = 1
@@ -143,8 +139,8 @@ def read_index(path: str | Path) -> dict[str, Entry]:
     for line in lines:
         crc, _, text = line.partition(" ")
         if crc == f"{zlib.crc32(text.encode()):08x}":
-            entry = Entry(**{"color_order": NOT_ASKED, **json.loads(text)})
-            entries[entry.name] = entry
+            known = json.loads(text)
+            entries[known["name"]] = Entry(**{key: known[key] for key in Entry.__dataclass_fields__ if key in known})
     return entries
 
 

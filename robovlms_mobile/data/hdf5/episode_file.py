@@ -1,93 +1,104 @@
 """Read one episode file: what is cheap in it, and what its collector noted. No pixels, no torch."""
 
 import base64
-import re
-from dataclasses import dataclass
-from datetime import datetime
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from robovlms_mobile.data.circumstances import circumstance
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.hdf5.sandbox import examine_apart
+from robovlms_mobile.data.names import ACTION_DIMS
+from robovlms_mobile.errors import DataError
 
-NAME = re.compile(
-    r"episode_(?P<date>\d{8}|\d{6})_(?P<time>\d{6})"
-    r"(?:_(?P<scenario>[12]box_(?:hori|vert)_(?:left|right))(?:_(?P<pattern>[^_]+)_(?P<distance>[^_]+))?)?"
-)
-DATES = {8: "%Y%m%d", 6: "%y%m%d"}  # digits → how a name has the day
-SCENARIO = ("scenario", "cx_path", "target")  # attributes that tell it where the name does not, the first that does
-COLOURS = ("color_order", "color_format", "image_encoding")  # likewise: "bgr", "RGB", "bgr8", …
+COLOURS = ("color_order", "color_format", "image_encoding")  # attributes with "bgr", "RGB", "bgr8", …
 DURATION = "total_duration"  # seconds
-
-
-@dataclass(frozen=True)
-class Notes:
-    """What the collector says of an episode; it may contradict the data.
-
-    Attributes:
-        size: (width, height) of a frame, pixels.
-        attributes: name → number or string, those of `data.hdf5.inspect.ATTRIBUTES` that the file has.
-        events: `action_event_types`, strings, or None.
-        unreadable: sentences about attributes, events and times that cannot be read.
-    """
-
-    size: tuple
-    attributes: dict
-    events: tuple | None
-    unreadable: tuple
+COLUMNS = ("action_names", "action_dims", "action_columns")  # attributes that name the columns of the actions
+SHIFTED = ("action_shift", "actions_shifted", "shift_first")  # not 0 where each frame has the action after its own
+MODES = ("mode", "control_mode", "action_mode")  # texts, where "shift" says the same
+SPELLINGS = {
+    "linear_x": ("linear_x", "linear.x", "vx", "v_x", "x.vel", "x"),
+    "linear_y": ("linear_y", "linear.y", "vy", "v_y", "y.vel", "y"),
+    "angular_z": ("angular_z", "angular.z", "wz", "w_z", "omega", "yaw", "theta.vel", "theta"),
+}
 
 
 def read_episode(path: str | Path) -> Episode:
-    """Read one file's structure and actions, not its pixels. Safe for any file: see `data.hdf5.sandbox`.
+    """Read one file's structure, actions and attributes, not its pixels. Safe for any file: see `data.hdf5.sandbox`.
 
     Raises:
         DataError: naming the file and what is wrong: truncated, a key missing, shapes, dtypes, lengths, NaN, data kept
-            in other files, or damage that crashes the HDF5 library.
-    """
-    return read_with_notes(path)[0]
-
-
-def read_with_notes(path: str | Path) -> tuple[Episode, Notes]:
-    """Read one file as `read_episode` does, and what its collector noted: (Episode, Notes).
-
-    Raises:
-        DataError: as `read_episode`. What the collector noted is never a reason.
+            in other files, or damage that crashes the HDF5 library. What its collector noted beside is never a reason,
+            unless it names action columns that nobody knows.
     """
     path = Path(path)
     seen = examine_apart(path)
-    name = NAME.match(path.stem)
-    episode = Episode(
+    attributes, times = seen["attributes"], seen["times"]
+    actions = np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32)
+    dims = _dims(path, attributes, seen["columns"])
+    return Episode(
         path=path,
         images_key=seen["images_key"],
         length=seen["length"],
-        actions=np.frombuffer(base64.b64decode(seen["actions"]), "<f4").reshape(seen["length"], -1).astype(np.float32),
+        actions=placed(actions, dims),
         instruction=seen["instruction"],
-        scenario=_scenario(name, seen["attributes"]),
+        scenario=circumstance("scenario", path.name, attributes),
         size=tuple(seen["size"]),
-        seconds=seen["seconds"] or _seconds(seen["attributes"]),
-        color_order=_color_order(seen["attributes"]),
+        seconds=times[-1] * len(times) / (len(times) - 1) if times and len(times) > 1 else _seconds(attributes),
+        color_order=_color_order(attributes),
+        dims=dims,
+        shifted=_is_shifted(attributes),
+        times=times,
+        attributes=attributes,
+        events=seen["events"],
+        classes=seen["classes"],
+        unreadable=tuple(seen["unreadable"]),
     )
-    events = None if seen["events"] is None else tuple(seen["events"])
-    return episode, Notes(tuple(seen["size"]), seen["attributes"], events, tuple(seen["unreadable"]))
 
 
-def started(name: str) -> datetime | None:
-    """Return when an episode was recorded, by the name of its file; None where that is no date."""
-    match = NAME.match(Path(name).stem)
-    try:
-        return match and datetime.strptime(match["date"] + match["time"], DATES[len(match["date"])] + "%H%M%S")
-    except ValueError:  # digits that are no time of day, in a name somebody made up
-        return None
+def placed(actions: np.ndarray, dims: tuple[str, ...]) -> np.ndarray:
+    """Put recorded columns where ACTION_DIMS has them: actions (T, 3), the first of them `dims` → (T, 3) float32."""
+    found = np.zeros_like(actions)
+    found[:, [ACTION_DIMS.index(dim) for dim in dims]] = actions[:, : len(dims)]
+    return found
 
 
-def _scenario(name, attributes):
-    """Return the name's scenario, else the first that an attribute tells, in letters that a file name may have."""
-    if name and name["scenario"]:
-        return name["scenario"]
-    told = (attributes.get(key) for key in SCENARIO)
-    words = (re.sub(r"[\W_]+", "_", each).strip("_").lower() for each in told if isinstance(each, str))
-    return next(filter(None, words), None)
+def says_columns(attributes: Mapping) -> bool:
+    """True where a file names the columns of its actions itself."""
+    return any(attributes.get(key) for key in COLUMNS)
+
+
+def _dims(path, attributes, columns):
+    """Return the names of the recorded columns, by the file's word or else the first of ACTION_DIMS."""
+    if not says_columns(attributes):
+        return ACTION_DIMS[:columns]
+    key = next(key for key in COLUMNS if attributes.get(key))
+    names = _listed(attributes[key])
+    known = {spelling: dim for dim, spellings in SPELLINGS.items() for spelling in spellings}
+    dims = tuple(known.get(name.strip().lower(), name) for name in names)
+    if len(dims) != columns or len(set(dims)) != columns or not set(dims) <= set(ACTION_DIMS):
+        what = f"attribute {key} is {attributes[key]!r} for {columns} columns of 'actions'"
+        raise DataError(f"{path.name}: {what}, expected {columns} of {', '.join(ACTION_DIMS)}, each once")
+    return dims
+
+
+def _listed(value):
+    """Return names out of a list, a JSON list, or text with commas or blanks between them."""
+    if isinstance(value, str) and value.strip().startswith("["):
+        try:
+            value = json.loads(value.replace("'", '"'))
+        except ValueError:
+            return [value]
+    return [str(each) for each in value] if isinstance(value, list) else str(value).replace(",", " ").split()
+
+
+def _is_shifted(attributes):
+    """Whether each frame already has the action after its own."""
+    told = next((attributes[key] for key in SHIFTED if key in attributes), 0)
+    yes = told.strip().lower() not in ("", "0", "false", "no") if isinstance(told, str) else bool(told)
+    return yes or any("shift" in str(attributes.get(key, "")).lower() for key in MODES)
 
 
 def _color_order(attributes):

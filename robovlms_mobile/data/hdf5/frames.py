@@ -18,7 +18,7 @@ def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") 
 
     Args:
         episode: an `Episode`.
-        indices: frame numbers, ascending; a number may repeat.
+        indices: frame numbers of the episode, ascending; a number may repeat.
         color_order: how the file stores colours, "rgb" or "bgr", where it does not say it itself.
 
     Returns:
@@ -27,6 +27,7 @@ def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") 
     Raises:
         DataError: the pixels cannot be decoded; names the file.
     """
+    indices = episode.at(indices)
     first = min(indices)
     with _images(episode) as images:
         planes = read_planes(images, first, max(indices) + 1)  # (3, n, H, W)
@@ -35,7 +36,7 @@ def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") 
 
 
 def all_planes(episode: Any) -> np.ndarray:
-    """Decode a whole episode as the file has it: (3, T, H, W) uint8, colours in the file's order.
+    """Decode a whole file as it is: (3, T, H, W) uint8, colours in its own order.
 
     Raises:
         DataError: as `read_frames`.
@@ -53,8 +54,10 @@ def each_frame(episode: Any) -> Iterator[np.ndarray]:
     with _images(episode) as images:
         depth = images.chunks[0] if images.chunks else 1
         step = max(depth, BLOCK - BLOCK % depth)
+        wanted = set(np.asarray(episode.at(range(episode.length))).tolist())
         for start in range(0, len(images), step):
-            yield from np.moveaxis(read_planes(images, start, start + step), 1, 0)
+            frames = np.moveaxis(read_planes(images, start, start + step), 1, 0)
+            yield from (frame for number, frame in enumerate(frames, start) if number in wanted)
 
 
 @contextmanager

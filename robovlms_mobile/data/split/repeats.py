@@ -1,12 +1,14 @@
 """Find episodes that repeat one another: copies, near-duplicates, and the drives of one recording session. No files."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
-from robovlms_mobile.data.hdf5.episode_file import NAME, started
+from robovlms_mobile.data.circumstances import NAME, circumstance, started
+from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.split.near_duplicates import similar_pairs
 
 SESSION = timedelta(minutes=5)  # between the starts of an episode and its repeat; a chain of them is one session
@@ -28,22 +30,23 @@ def copy_pairs(names: list[str], signatures: dict[str, np.ndarray] | None = None
     return pairs + similar_pairs({name: signatures[name] for name in names if name in signatures})
 
 
-def session_pairs(names: list[str]) -> list[tuple[str, str]]:
-    """Return the pairs of neighbours in time of one layout that were started within SESSION of one another.
+def session_pairs(episodes: Sequence[Episode]) -> list[tuple[str, str]]:
+    """Return the pairs of names of one session: neighbours in time of one layout, started within SESSION.
 
-    A layout is a scenario with its pattern and distance. Names without a scenario say nothing of a session.
+    A layout is a scenario with its pattern and distance. A collector that names its sessions is believed. Where no
+    scenario is known, or no time, nothing tells a session.
     """
-    layouts = {}
-    for name in names:
-        match = NAME.match(Path(name).stem)
-        moment = started(name)
-        if match and moment and match["scenario"]:
-            layouts.setdefault((match["scenario"], match["pattern"], match["distance"]), []).append((moment, name))
+    layouts: dict = {}
+    for each in episodes:
+        told = {what: circumstance(what, each.name, each.attributes) for what in ("pattern", "distance", "session")}
+        moment = started(each)
+        if each.scenario and (moment or told["session"]):
+            layouts.setdefault((each.scenario, *told.values()), []).append((moment or datetime.min, each.name))
     return [
         (one, other)
-        for layout in layouts.values()
+        for (*_, session), layout in layouts.items()
         for (before, one), (after, other) in pairwise(sorted(layout))
-        if after - before <= SESSION
+        if session or after - before <= SESSION
     ]
 
 

@@ -62,7 +62,7 @@ def split_stratified(
     """
     names, fixed, strata = sorted(episode.name for episode in episodes), fixed or {}, _strata(episodes)
     copies = copy_pairs(names, signatures)
-    groups = chained(names, copies + session_pairs(names))
+    groups = chained(names, copies + session_pairs(episodes))
     sides = _place(strata, groups, copies, fixed, train_split, seed)
     if len(set(sides.values())) < 2:  # no scenario has two episodes: hold out whole scenarios
         sides = _place({"all": names}, groups, copies, fixed, train_split, seed)

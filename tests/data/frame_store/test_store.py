@@ -149,7 +149,7 @@ def build_of_old(folder, monkeypatch):
         patch.setattr(building, "read_episode", lambda path: replace(read_episode(path), **old))
         store = built(folder)
     entries = [json.loads(line.partition(" ")[2]) for line in (store.folder / storing.INDEX).read_text().splitlines()]
-    texts = [json.dumps({key: value for key, value in each.items() if key != "color_order"}) for each in entries]
+    texts = [json.dumps({**each.pop("told"), **each}) for each in entries]
     edit_index(store, lambda _: "".join(f"{zlib.crc32(text.encode()):08x} {text}\n" for text in texts))
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 from support.episodes import a_day, automatic_day, episode, picture, scenarios_of
 
-from robovlms_mobile.data.hdf5.episode_file import NAME
+from robovlms_mobile.data.circumstances import NAME
 from robovlms_mobile.data.split import manifest as manifests
 from robovlms_mobile.data.split.manifest import changes, divide, load
 from robovlms_mobile.errors import DataError

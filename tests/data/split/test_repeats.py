@@ -8,7 +8,7 @@ from robovlms_mobile.data.split.repeats import chained, copy_pairs, session_pair
 
 def groups_of(episodes):
     names = [each.name for each in episodes]
-    return chained(names, copy_pairs(names) + session_pairs(names))
+    return chained(names, copy_pairs(names) + session_pairs(episodes))
 
 
 @pytest.mark.parametrize(("minutes", "groups"), [([0, 4, 8, 12], 1), ([0, 4, 10, 14], 2), ([0, 6, 12, 18], 4)])

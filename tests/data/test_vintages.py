@@ -1,0 +1,26 @@
+"""Every layout that recorders wrote is read as it was meant, from the file and out of the frame store alike."""
+
+import numpy as np
+import pytest
+from support.vintages import VINTAGES
+
+from robovlms_mobile.data.frame_store.build import build
+from robovlms_mobile.data.frame_store.store import open_store
+from robovlms_mobile.data.hdf5.episode_file import read_episode
+from robovlms_mobile.data.hdf5.frames import read_frames
+
+
+@pytest.mark.parametrize("layout", VINTAGES)
+def test_a_layout_is_read_back_exactly(tmp_path, layout):
+    vintage = VINTAGES[layout](tmp_path)
+    store = open_store(tmp_path, 8)
+    build(store, [vintage.path])
+    assert store.has(vintage.path)
+    for episode in (read_episode(vintage.path), store.read(vintage.path)):
+        np.testing.assert_array_equal(episode.actions, vintage.actions)
+        for name, value in vintage.says.items():
+            seen = getattr(episode, name)
+            assert (tuple(seen) if isinstance(value, tuple) else seen) == value, name
+        assert episode.length == len(vintage.actions) and not episode.unreadable
+    if vintage.frames is not None:
+        np.testing.assert_array_equal(read_frames(episode, range(episode.length)), vintage.frames)
