@@ -16,6 +16,7 @@ MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": sect
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
     "frames": frozenset({"store", "dir"}),
     "base_dtype": frozenset(),  # its values are among what a run refuses
+    "optimizer": frozenset(),  # likewise
     "embeddings": frozenset(),
     "audit": frozenset(),  # no sections: see MOBILE_VALUES
     "verbose": frozenset(),
@@ -45,7 +46,10 @@ POSITIVE = ("batch_size", "window_size", "fwd_pred_next_n", "image_size")
 IGNORED = {  # "section.key" → (values that change nothing, what to know or do instead)
     "gpus": ((1,), "the command line's --gpus wins, its default is 1: pass --gpus"),
     "num_nodes": ((1,), "the command line's --num_nodes wins, its default is 1: pass --num_nodes"),
-    "optimizer": (("adam", "adamw", "Adam", "AdamW"), "upstream always uses AdamW: remove it"),
+    "optimizer": (
+        ("adam", "adamw", "Adam", "AdamW"),
+        'upstream always uses AdamW: remove it, or "mobile": {"optimizer": "adamw8bit"}',
+    ),
     "warmup_ratio": ((0, 0.0), "use warmup_epochs or warmup_steps"),
     "max_text_len": ((256,), "upstream's text functions fix the length: remove it"),
     "tokenizer.max_text_len": ((256,), "upstream's text functions fix the length: remove it"),

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from robovlms_mobile.config.access import section
 
 CHECKPOINTING = (None, True, False, "auto")
+OPTIMIZER = (None, "adamw8bit")
 
 
 def refused(config: dict) -> Iterator[tuple[str, str, str]]:
@@ -14,3 +15,7 @@ def refused(config: dict) -> Iterator[tuple[str, str, str]]:
     if told not in CHECKPOINTING:
         what = f'is {json.dumps(told)}, expected true, false or "auto"'
         yield "train_setup.gradient_checkpointing", what, 'set it to "auto"'
+    optimizer = section(config, "mobile").get("optimizer")
+    if optimizer not in OPTIMIZER:
+        what = f'is {json.dumps(optimizer)}, expected "adamw8bit" or null'
+        yield "mobile.optimizer", what, "set it to null: AdamW with moments in fp32"

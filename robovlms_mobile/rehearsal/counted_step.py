@@ -14,7 +14,9 @@ from robovlms_mobile.rehearsal.cuda_rules import like_cuda
 from robovlms_mobile.rehearsal.ledger import Ledger
 from robovlms_mobile.rehearsal.weightless import host_tables, to_fake, weightless
 from robovlms_mobile.training.parameters import count_parameters
+from robovlms_mobile.training.small_moments import NAME, WHOLE
 
+BLOCK = 256  # parameters that share a scale in bitsandbytes
 TEXT = 20  # tokens of an instruction in its prompt, about
 
 
@@ -63,6 +65,7 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
 
     model = weightless(configs, root, architecture).train()
     precision = COMPUTES.get(str(configs["trainer"].get("precision")))
+    small = (configs.get("mobile") or {}).get("optimizer") == NAME
     ledger, flops = Ledger(), FlopCounterMode(display=False)
     with FakeTensorMode(allow_non_fake_inputs=True):
         tables = host_tables(model)
@@ -72,7 +75,7 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
             ledger.phase = "loading"
             to_fake(model)
             weights = ledger.bytes
-            step = _Steps(model, counted_batch(configs, text), ledger, precision)
+            step = _Steps(model, counted_batch(configs, text), ledger, precision, small)
             step.forward_and_backward()
             gradients = step.optimize()
             moments = ledger.bytes - weights
@@ -90,11 +93,11 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
 
 
 class _Steps:
-    def __init__(self, model: nn.Module, batch: dict, ledger: Ledger, precision: str | None):
+    def __init__(self, model: nn.Module, batch: dict, ledger: Ledger, precision: str | None, small: bool):
         self.model, self.batch, self.ledger = model, batch, ledger
         self.half = TORCH[STORED[precision]] if precision else None
         self.trained = [each for each in model.parameters() if each.requires_grad]
-        self.moments: list = []
+        self.moments, self.small = [], small  # whether a moment takes a byte a parameter
 
     def forward_and_backward(self) -> None:
         self.ledger.phase = "forward"
@@ -108,7 +111,7 @@ class _Steps:
         torch.nn.utils.clip_grad_norm_(self.trained, 1.0)
         before = self.ledger.bytes
         if not self.moments:
-            self.moments = [torch.zeros_like(each) for each in self.trained for _ in range(2)]
+            self.moments = [_moment(each, self.small) for each in self.trained for _ in range(2)]
             before = self.ledger.bytes
         for each in self.trained:
             each.grad = None
@@ -122,3 +125,11 @@ class _Steps:
     def _loss(self):
         with torch.autocast("cpu", self.half, enabled=self.half is not None):
             return self.model(**self.batch, data_source="mobile_vla_action")["loss_arm_act"]
+
+
+def _moment(parameter, small):
+    """Return one of the two moments that AdamW keeps of a parameter: fp32, or bytes and the scales of their blocks."""
+    if not small or parameter.numel() < WHOLE:
+        return torch.zeros_like(parameter, dtype=torch.float32)
+    scales = -(-parameter.numel() // BLOCK)
+    return torch.zeros_like(parameter, dtype=torch.uint8), torch.zeros(scales)

@@ -76,7 +76,7 @@ def changed(configs: dict, changes: dict[str, Any]) -> dict:
 
 
 def _changes(configs: dict) -> Iterator[dict[str, Any]]:
-    """Yield what makes a run smaller without changing what it learns, the cheapest first."""
+    """Yield what makes a run smaller, the cheapest first; all but the last without changing what it learns."""
     trainer, checkpointing = configs["trainer"], configs["train_setup"].get("gradient_checkpointing")
     if checkpointing == "auto":  # which the run itself would do
         yield {"train_setup.gradient_checkpointing": True}
@@ -93,3 +93,5 @@ def _changes(configs: dict) -> Iterator[dict[str, Any]]:
         steps = counted_windows(configs)[0] * trainer.get("accumulate_grad_batches", 1)
         apart = {f"{block}.batch": "window" for block in ("train_dataset", "val_dataset")}
         yield {**apart, "trainer.accumulate_grad_batches": steps}
+    if not (configs.get("mobile") or {}).get("optimizer"):
+        yield {"mobile.optimizer": "adamw8bit"}

@@ -18,11 +18,11 @@ class MobileRun(Callback):
                 from robovlms_mobile.config.half import check_device
 
                 check_device(precision, trainer.strategy.root_device.type)
-            if trainer.strategy.root_device.type == "cuda":
-                from robovlms_mobile.training.fused_steps import FusedSteps
-
-                trainer.callbacks.append(FusedSteps())
             trainer.callbacks += _callbacks(configs)
+            if trainer.strategy.root_device.type == "cuda" or (configs.get("mobile") or {}).get("optimizer"):
+                from robovlms_mobile.training.requested import requested
+
+                trainer.callbacks += requested(configs, trainer.strategy.root_device)
 
 
 def _callbacks(configs):

@@ -209,11 +209,13 @@ class TestPaths:
 
 class TestMobile:
     def test_the_documented_options_are_fine(self, config):
-        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames", "base_dtype", "embeddings", "audit", "verbose"}
+        switches = {"base_dtype", "optimizer", "embeddings", "audit", "verbose"}
+        assert set(MOBILE_KEYS) == {"lora", "checkpoints", "frames"} | switches
         given = {
             "lora": {"targets": "text"},
             "checkpoints": {"every_n_epochs": 5},
             "frames": {"store": "off", "dir": "d"},
+            "optimizer": "adamw8bit",
             "audit": "warn",
             "verbose": True,
         }

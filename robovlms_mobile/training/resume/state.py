@@ -35,7 +35,7 @@ def settings(configs: dict, processes: int = 1) -> dict[str, str]:
         _flatten(name, configs.get(name), found)
     for name, default in DEFAULTS.items():
         _flatten(name, type(default)(configs.get(name) or default), found)  # 0 is 0.0, and null is the default
-    _flatten("mobile.lora", (configs.get("mobile") or {}).get("lora"), found)
+    _flatten("mobile", {name: (configs.get("mobile") or {}).get(name) for name in ("lora", "optimizer")}, found)
     _flatten("tokenizer.tokenizer_type", (configs.get("tokenizer") or {}).get("tokenizer_type"), found)
     _flatten("trainer.accumulate_grad_batches", configs["trainer"].get("accumulate_grad_batches"), found)
     return found | {"processes": str(processes)}
