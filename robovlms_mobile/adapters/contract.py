@@ -36,7 +36,7 @@ def contract(configs: dict, base_fingerprint: str | None = None) -> dict:
         "image": {
             "size": configs["image_size"],
             "resize": "bicubic, the whole frame squeezed to a square",
-            "color_order": block.get("color_order", Block.color_order),
+            "color_order": block.get("color_order"),
             "window": configs["window_size"],
             "start": "the head sees the frames since reset, at most the last `window`",
         },

@@ -44,7 +44,7 @@ class Block:
         color_jitter: strength of changed colours.
         random_crop: smallest part of a side that is kept.
         rgb_pad: pixels of a random shift.
-        color_order: order of the recorded colours.
+        color_order: order of the recorded colours, where files do not say theirs; None: not said, see `data.colours`.
         real_dims: the action dims the robot has.
         instruction: what the policy is told, in place of what was recorded.
         on_bad_episode: what a file that cannot be used does.
@@ -71,7 +71,7 @@ class Block:
     color_jitter: float | dict = 0.0
     random_crop: float | list = 1.0
     rgb_pad: int = 0
-    color_order: str = "rgb"
+    color_order: str | None = None
     real_dims: tuple = ("linear_x", "linear_y")
     instruction: str | dict | None = None
     on_bad_episode: str = "stop"
@@ -155,7 +155,7 @@ RULES: Rules = {
     "color_jitter": (_jitter, "from 0 to 1, or an object of brightness, contrast, saturation (to 1), hue (to 0.5)"),
     "random_crop": (_crop, "the smallest part of a side to keep, e.g. 0.9, or [smallest, largest], above 0 to 1"),
     "rgb_pad": (lambda value: whole(value, 0), "a whole number of pixels, 0 for none"),
-    "color_order": _one_of("rgb", "bgr"),
+    "color_order": _one_of(None, "rgb", "bgr"),
     "real_dims": (_dims, f"a list out of {list(ACTION_DIMS)}, each once"),
     "instruction": (_instruction, "a sentence, or an object scenario → sentence"),
     "on_bad_episode": _one_of("stop", "skip"),

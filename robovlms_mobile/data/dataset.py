@@ -1,6 +1,5 @@
 """`MobileVLAH5Dataset`: windows of HDF5 episodes as the batches upstream's trainer reads."""
 
-import functools
 import logging
 import warnings
 from contextlib import suppress
@@ -42,7 +41,7 @@ class MobileVLAH5Dataset(Dataset):
         tokenizer, tokenizer_config, model_name: choose upstream's prompt; needed for `collater`.
 
     Raises:
-        ConfigError: unknown keys or values.
+        ConfigError: unknown keys or values; nobody knows whether colours are RGB or BGR.
         DataError: no episodes, bad episodes, none long enough; see `data.episodes`.
     """
 
@@ -137,6 +136,10 @@ class MobileVLAH5Dataset(Dataset):
         copy_beside(self.block, folder, self._folder)
 
     def _own_episodes(self):
+        if self.block.color_order is None:
+            from robovlms_mobile.data.colours.unsaid import settled
+
+            self.block = settled(self.block, self._folder)
         episodes = self._load(find_episodes(self.block.data_dir, self.block.episode_pattern))
         train, validation, notes = divided(self.block, episodes, self.store, self._folder)
         if self.training and notes:
@@ -219,5 +222,5 @@ def _own_transform(config):
     image_fn = config.get("image_fn")
     if image_fn is None:
         return ImageTransform(config.get("image_size", 224))
-    inner = image_fn.keywords.get("image_processor") if isinstance(image_fn, functools.partial) else None
+    inner = getattr(image_fn, "keywords", {}).get("image_processor")  # a functools.partial, as upstream's
     return inner if isinstance(inner, ImageTransform) else None

@@ -21,7 +21,7 @@ def misled(episodes: Sequence[Episode], block: Block, image_size: int, frames_di
         episodes: the good ones of its folder.
         image_size, frames_dir: of its frame store, where the run has one.
     """
-    good, store = list(episodes), open_store(block.data_dir, image_size, block.color_order, frames_dir)
+    good, store = list(episodes), open_store(block.data_dir, image_size, block.color_order or "rgb", frames_dir)
     signatures = thumbnails_of(good, store)
     try:
         split = planned(block, good, signatures, frames_dir)

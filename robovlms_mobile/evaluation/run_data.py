@@ -1,5 +1,6 @@
 """The episodes that a run trained on and validated on, found again from what it recorded."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from robovlms_mobile.data.block import BLOCK_KEYS, Block, parse_block
@@ -21,7 +22,8 @@ def block_of(configs: dict) -> Block:
     blocks = mobile_blocks(configs)
     if not blocks:
         raise DataError("This run was not trained on a MobileVLAH5Dataset, so its episodes are not known.")
-    return parse_block({key: value for key, value in blocks[0].items() if key in BLOCK_KEYS})
+    block = parse_block({key: value for key, value in blocks[0].items() if key in BLOCK_KEYS})
+    return replace(block, color_order=block.color_order or "rgb")  # as runs took it that recorded none
 
 
 def manifest_of(run: Path) -> Manifest:

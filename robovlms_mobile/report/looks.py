@@ -25,7 +25,7 @@ class Looks:
 
     def __init__(self, data_dir, settings):
         self.color_order = settings.color_order
-        self.store = open_store(data_dir, settings.image_size, settings.color_order, settings.frames_dir)
+        self.store = open_store(data_dir, settings.image_size, settings.color_order or "rgb", settings.frames_dir)
         self._read = {}
 
     def thumbnails(self, record: Record) -> np.ndarray:

@@ -24,7 +24,7 @@ class Settings:
     split: str = Block.split
     windows: str = Block.windows
     shift_first: bool = Block.shift_first
-    color_order: str = Block.color_order
+    color_order: str | None = Block.color_order
     real_dims: tuple = Block.real_dims
     window_size: int = 4
     chunk_size: int = 10

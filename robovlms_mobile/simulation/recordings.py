@@ -93,6 +93,7 @@ def simulate_episode(
             "obstacle_layout_type": world.scenario,
             "time_period": TIMES[started.hour // 6],
             "collection_datetime": started.isoformat(),
+            "color_order": "rgb",
         },
         keys=keys,
         poses=poses,

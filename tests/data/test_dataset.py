@@ -1,6 +1,7 @@
 """`MobileVLAH5Dataset`: the batch upstream wants, and every mistake in its block named."""
 
 import re
+import shutil
 
 import h5py
 import numpy as np
@@ -26,7 +27,9 @@ def text(sentences):
 @pytest.fixture
 def make(episodes):
     def make(**config):
-        own = {"instruction": "Drive to the cup."} if "data_dir" in config else {}  # of files without any scenario
+        own = (
+            {"instruction": "Drive to the cup.", "color_order": "rgb"} if "data_dir" in config else {}
+        )  # files say neither
         given = {"data_dir": str(episodes), "is_training": True, **SIZES, **BOUNDS, **own, **config}
         dataset = MobileVLAH5Dataset(**given)
         dataset.text_fn = text
@@ -94,8 +97,12 @@ def test_upstreams_image_fn_is_used_when_given(make):
     assert dataset[0]["rgb"].shape == (4, 3, 8, 8)
 
 
-def test_bgr_files_are_turned_round(make):
-    rgb, bgr = make()[0]["rgb"], make(color_order="bgr")[0]["rgb"]
+def test_bgr_files_are_turned_round_unless_they_say_what_they_are(make, episodes, tmp_path):
+    assert torch.equal(make(color_order="bgr")[0]["rgb"], make()[0]["rgb"])
+    for path in episodes.glob("*.h5"):
+        with h5py.File(shutil.copy(path, tmp_path), "a") as file:
+            del file.attrs["color_order"]
+    rgb, bgr = (make(data_dir=str(tmp_path), color_order=order)[0]["rgb"] for order in ("rgb", "bgr"))
     assert torch.equal(bgr.flip(1), rgb) and not torch.equal(bgr, rgb)
 
 

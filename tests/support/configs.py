@@ -17,7 +17,7 @@ def merge(base, extra):
 
 def minimal_config(folder):
     """Every key that upstream needs, for one short CPU run that writes below `folder`."""
-    short = {"windows": "full"}  # 5 windows an episode, where the default has 18
+    short = {"windows": "full", "color_order": "rgb"}  # 5 windows an episode, where the default has 18
     dataset = {"type": "MobileVLAH5Dataset", "episode_pattern": "episode_*.h5", **short}
     return {
         "seed": 0,

@@ -10,6 +10,7 @@ def record(path, length=18, actions=None, seed=0):
     """Write an episode of `length` 8 × 6 frames."""
     with h5py.File(path, "w") as file:
         file["images"] = np.random.default_rng(seed).integers(0, 256, (length, 6, 8, 3), np.uint8)
+        file.attrs["color_order"] = "rgb"
         file["actions"] = np.full((length, 3), [1.15, 0, 0], np.float32) if actions is None else actions
 
 

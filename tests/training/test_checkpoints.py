@@ -81,6 +81,13 @@ def test_a_state_of_an_older_version_is_compared_by_what_it_holds():
     assert compare(saved, comparable(saved, now)) == [("learning_rate", "0.1", "0.2")]
 
 
+def test_a_state_that_says_no_colours_was_trained_on_rgb():
+    saved = settings({"trainer": {}, "train_dataset": {}})
+    for order, rows in (("rgb", []), ("bgr", [("train_dataset.color_order", None, '"bgr"')])):
+        now = settings({"trainer": {}, "train_dataset": {"color_order": order}})
+        assert compare(saved, comparable(saved, now)) == rows
+
+
 def test_episodes_that_came_went_or_changed_are_named():
     saved = {"training": {"a": "1", "b": "2", "c": None}, "validation": {"d": "4"}}
     now = {"training": {"a": "9", "c": "3", "e": "5"}, "validation": {"d": "4"}}

@@ -19,7 +19,9 @@ from robovlms_mobile.scoring.baselines import NAMES
 def finished(upstream_root, run_python, write_config, tmp_path_factory):
     """Folder and output of a run of two epochs with an adapter folder each."""
     folder = tmp_path_factory.mktemp("run")
-    config = write_config(folder, trainer={"max_epochs": 2}, mobile={"checkpoints": {"every_n_epochs": 1}})
+    unsaid = {"color_order": None}  # the files say it
+    blocks = {"train_dataset": unsaid, "val_dataset": unsaid}
+    config = write_config(folder, trainer={"max_epochs": 2}, mobile={"checkpoints": {"every_n_epochs": 1}}, **blocks)
     done = run_python([*TRAIN, upstream_root, config], cwd=folder)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, done
@@ -121,6 +123,8 @@ def test_the_contract_says_what_the_robot_must_know(finished):
     assert contract["action"]["dims"] == ["linear_x", "linear_y"]
     assert (contract["action"]["low"], contract["action"]["high"]) == (-1.15, 1.15)
     assert contract["image"]["color_order"] == "rgb"
+    config = json.loads((run_folder(finished[0]) / "run.json").read_text())["config"]
+    assert config["train_dataset"]["color_order"] == config["val_dataset"]["color_order"] == "rgb"
 
 
 def test_plain_peft_gives_the_hidden_states_of_the_trained_model(finished, tiny_vlm):

@@ -7,8 +7,6 @@ from robovlms_mobile.data.frame_store.store import FrameStore, open_store
 from robovlms_mobile.data.images import ImageTransform
 from robovlms_mobile.errors import ConfigError
 
-MODES = ("auto", "off")
-
 
 def wants_store(mobile: dict) -> bool:
     """True unless the config says `"mobile": {"frames": {"store": "off"}}`.
@@ -17,8 +15,8 @@ def wants_store(mobile: dict) -> bool:
         ConfigError: another value.
     """
     mode = (mobile.get("frames") or {}).get("store", "auto")
-    if mode not in MODES:
-        raise ConfigError(f"mobile.frames.store is {mode!r}, expected one of {list(MODES)}.")
+    if mode not in ("auto", "off"):
+        raise ConfigError(f"mobile.frames.store is {mode!r}, expected one of ['auto', 'off'].")
     return mode == "auto"
 
 
@@ -35,7 +33,7 @@ def ready_store(block: Block, paths: list[Path], transform: ImageTransform) -> F
         paths: every episode file of the block.
         transform: the run's `ImageTransform`: its size and options.
     """
-    store = open_store(block.data_dir, transform.size, block.color_order, frames_folder(transform.options))
+    store = open_store(block.data_dir, transform.size, block.color_order or "rgb", frames_folder(transform.options))
     if not all(map(store.has, paths)):
         from robovlms_mobile.data.frame_store.build import build_or_warn, progress_bar
 

@@ -13,7 +13,7 @@ from robovlms_mobile.errors import DataError
 BLOCK = 12  # frames in memory at a time, where a few are enough
 
 
-def read_frames(episode: Any, indices: Sequence[int], color_order: str = "rgb") -> np.ndarray:
+def read_frames(episode: Any, indices: Sequence[int], color_order: str | None = "rgb") -> np.ndarray:
     """Decode frames.
 
     Args:

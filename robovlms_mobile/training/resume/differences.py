@@ -56,8 +56,10 @@ def compare(saved: dict, now: dict) -> list[tuple]:
 
 
 def comparable(saved: dict, now: dict) -> dict:
-    """Return the settings of now that the version which wrote `saved` knew of."""
-    return now if "processes" in saved else {name: now[name] for name in now if name not in LATER}
+    """Return the settings of now that the version which wrote `saved` knew of, less what it took unsaid."""
+    taken = {name for name, value in now.items() if name.endswith(".color_order") and value == '"rgb"'} - saved.keys()
+    later = taken if "processes" in saved else taken | {*LATER}
+    return {name: now[name] for name in now if name not in later}
 
 
 def compare_data(saved: dict, now: dict) -> list[tuple]:

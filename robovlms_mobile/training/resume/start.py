@@ -7,7 +7,7 @@ import functools
 import sys
 from pathlib import Path
 
-from robovlms_mobile.options import is_mobile
+from robovlms_mobile.options import is_mobile, mobile_blocks
 from robovlms_mobile.training.resume.folders import fresh_folders, say
 from robovlms_mobile.training.resume.lock import hold
 
@@ -39,15 +39,20 @@ def install() -> None:
 def settle(configs: dict) -> None:
     """Choose a run's folder and the state it resumes from, and hold the folder: sets `output_dir` and `resume`.
 
-    What `train_setup.gradient_checkpointing` "auto" comes to is settled as well.
+    What `train_setup.gradient_checkpointing` "auto" comes to is settled as well, and the `color_order` of blocks
+    without one.
 
     Rank 0 chooses, and every rank of the run gets its choice or its refusal.
 
     Raises:
-        ConfigError: what every run refuses, or checkpoint options that cannot be.
+        ConfigError: what every run refuses, or checkpoint options that cannot be; or nobody knows the colours' order.
         CheckpointError: `resume` names a file that is absent or damaged, or the folder of a run that is under way;
             or nothing can be written where the run would write.
     """
+    if any(block.get("color_order") is None for block in mobile_blocks(configs)):
+        from robovlms_mobile.config.unsaid_colours import say_colours
+
+        say_colours(configs)
     from torch import distributed
 
     if distributed.is_available() and distributed.is_initialized() and distributed.get_world_size() > 1:

@@ -28,6 +28,7 @@ from robovlms_mobile.data.split.near_duplicates import thumbnails
 SIZE = 32
 OPTIONS = {
     "instruction": "Drive to the cup.",
+    "color_order": "rgb",
     "window_size": 4,
     "fwd_pred_next_n": 10,
     "image_size": SIZE,
