@@ -1,6 +1,5 @@
 """`MobileVLAH5Dataset`: windows of HDF5 episodes as the batches upstream's trainer reads."""
 
-import logging
 import warnings
 from contextlib import suppress
 from pathlib import Path
@@ -23,8 +22,6 @@ from robovlms_mobile.data.split.kept import copy_beside, divided
 from robovlms_mobile.data.windows import make_window, window_starts
 from robovlms_mobile.errors import ConfigError
 from robovlms_mobile.seeds import generator_of
-
-log = logging.getLogger(__name__)
 
 
 class MobileVLAH5Dataset(Dataset):
@@ -182,13 +179,11 @@ class MobileVLAH5Dataset(Dataset):
             from robovlms_mobile.data.augment.mirror import warn_of_unmirrored
 
             warn_of_unmirrored(told)
-        role = "training" if self.training else "validation"
         if self.block.windows == "full":
             from robovlms_mobile.data.hidden import warn_of_hidden
 
-            lengths = [each.length for each in self.episodes]
+            role, lengths = "training" if self.training else "validation", [each.length for each in self.episodes]
             warn_of_hidden(role, lengths, self.window_size, self.chunk_size, int(self.block.shift_first))
-        log.info("%s: %d episodes, %d windows (%s)", role, len(self.episodes), len(self.samples), self.block.windows)
 
 
 def _is_training(config, block):
