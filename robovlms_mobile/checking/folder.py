@@ -1,5 +1,6 @@
 """Check a whole folder: every episode, and what only shows between them."""
 
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.data.windows import window_starts
 from robovlms_mobile.errors import DataError, MobileError
 
+SHOWN = 12  # events
+
 
 @dataclass(frozen=True)
 class Check:
@@ -26,6 +29,7 @@ class Check:
         warnings: list[Finding], worst first.
         misleading: list of `findings.Finding`: what would mislead a training, worst first.
         windows: {"train": int, "val": int}, of the good ones.
+        events: event → frames it was noted at, the most frequent first; `leave_out` leaves some out.
     """
 
     episodes: int
@@ -35,6 +39,7 @@ class Check:
     warnings: list
     misleading: list
     windows: dict
+    events: dict
 
     def to_json(self) -> dict:
         """Return the check as a dict of primitives."""
@@ -44,7 +49,7 @@ class Check:
         }
         counts = {"episodes": self.episodes, "frames": self.frames, "good": self.good}
         misleading = [each.as_dict() for each in self.misleading]
-        return {**counts, **listed, "misleading": misleading, "windows": self.windows}
+        return {**counts, **listed, "misleading": misleading, "windows": self.windows, "events": self.events}
 
 
 def check_folder(
@@ -73,6 +78,7 @@ def check_folder(
             motion[path.name] = moved
             same.setdefault(digest, []).append(path.name)
     warnings += [*_duplicates(same), *_simultaneous(good)]
+    events = Counter(event for each in good for event in each.events or ())
     good, untaken = _taken(block, good)
     warnings += untaken
     motion = {each.name: motion[each.name] for each in good if each.rows is None}
@@ -86,6 +92,7 @@ def check_folder(
         warnings=sorted(warnings + note, key=lambda each: (each.rank, each.file)),
         misleading=misleading(Evidence(good, where, texts, split, motion, one_sided=block.one_sided)),
         windows=windows,
+        events=dict(events.most_common(SHOWN)),
     )
 
 

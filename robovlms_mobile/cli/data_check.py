@@ -42,6 +42,8 @@ def format_check(check: "Check") -> str:
     lines = [f"✗ {each.file}: {each.problem}" for each in check.bad]
     lines += [f"! {each.file}: {each.problem}" for each in check.warnings]
     lines += [f"{MARKS[each.level]} {each.what}" + (f": {each.fix}" if each.fix else "") for each in check.misleading]
+    if check.events:
+        lines.append("· events: " + ", ".join(f"{name[:40]} {count}" for name, count in check.events.items()))
     windows = check.windows
     found = len(check.warnings) + sum(each.level != "ok" for each in check.misleading)
     lines.append(

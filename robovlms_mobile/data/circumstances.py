@@ -19,6 +19,7 @@ ATTRIBUTES: dict[str, Sequence[str]] = {  # what → attributes that tell it whe
     "distance": ("distance",),
     "session": ("session", "session_id", "session_name"),
 }
+LONGEST = 60  # letters of an attribute that count
 BEGUN = "collection_datetime"
 
 
@@ -38,7 +39,7 @@ def circumstance(what: str, name: str, attributes: Mapping[str, Any], sources: M
         return str(named)
     keys = (sources or {}).get(what, ATTRIBUTES[what])
     told = (attributes.get(key) for key in ([keys] if isinstance(keys, str) else keys))
-    words = (re.sub(r"[\W_]+", "_", each).strip("_").lower() for each in told if isinstance(each, str))
+    words = (re.sub(r"[\W_]+", "_", each[:LONGEST]).strip("_").lower() for each in told if isinstance(each, str))
     return next(filter(None, words), None)
 
 

@@ -138,7 +138,7 @@ def test_files_that_cannot_be_used_are_listed_and_the_exit_status_says_so(folder
         del file["actions"]
     assert main(["data", "check", str(folder), "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
-    assert set(result) == {"episodes", "frames", "good", "bad", "warnings", "misleading", "windows"}
+    assert set(result) == {"episodes", "frames", "good", "bad", "warnings", "misleading", "windows", "events"}
     assert (result["episodes"], result["good"]) == (8, 6)
     assert [each["file"] for each in result["bad"]] == names
     assert "no 'actions'" in result["bad"][1]["problem"]

@@ -182,6 +182,13 @@ def test_a_recording_on_both_sides_of_the_split_is_said(clean):
     assert "recording on both sides" in kinds(replace(given, signatures=pictures))
 
 
+def test_files_that_are_shifted_beside_others_are_named(clean):
+    films = [changed(film, shifted=number < 3) for number, film in enumerate(clean)]
+    (found,) = kinds(evidence(films))["shifted in part"]
+    assert found.what.startswith(f"3 of {len(clean)} files are shifted") and "shift_first" in found.fix
+    assert kinds(evidence([changed(film, shifted=True) for film in clean])) == {}
+
+
 def test_few_episodes_raise_nothing_that_chance_would(clean):
     few = [changed(keys_only(each), instruction="Go.", seconds=1 + each.episode.seconds) for each in left(clean)[:8]]
     assert kinds(evidence(few)) == {}

@@ -15,6 +15,26 @@ import numpy as np
 
 IMAGES = ("images", "observations/images")
 TEXT = h5py.string_dtype("utf-8")
+NOTED = (
+    *("timestamps", "action_classes", "action_event_types", "action_names", "scenario", "color_order", "mode"),
+    *("total_duration", "action_shift", "session", "collection_datetime", "cx_path"),
+)
+ODD = {
+    "nothing": h5py.Empty("f4"),
+    "a number": 3,
+    "not a number": np.nan,
+    "infinity": -np.inf,
+    "a huge number": 2**63,
+    "many numbers": np.arange(1000.0),
+    "a matrix": np.zeros((2, 3)),
+    "a long text": "left " * 5000,
+    "no text": "",
+    "bytes that are no text": np.void(b"\xff\x00\xfe"),
+    "other bytes": np.bytes_(b"\xff\xfe"),
+    "texts": np.array(["linear_x", "up", "☂"], TEXT),
+    "a mixture": np.array([(1, 2.0)], [("one", int), ("other", float)]),
+    "truth": True,
+}
 
 
 def damage(source, target, number):
@@ -42,10 +62,30 @@ def damage(source, target, number):
     return name
 
 
+def odd_notes(source, target, number):
+    """Write a copy of one episode file with something odd among what its collector noted. Returns what: str."""
+    rng = np.random.default_rng(number)
+    target.write_bytes(Path(source).read_bytes())
+    with h5py.File(target, "r+") as file:
+        places = [*file.attrs, *NOTED]
+        place = places[rng.integers(len(places))]
+        odd = list(ODD)[rng.integers(len(ODD))]
+        value = ODD[odd]
+        if place in file.attrs or rng.integers(2):
+            file.attrs[place] = value
+        else:
+            if place in file:
+                del file[place]
+            file[place] = value
+    return f"{odd} as a note"
+
+
 def _outside_pixels(path):
     """Return the positions of the bytes that are no pixels."""
     with h5py.File(path) as file:
         images = next(file[key] for key in IMAGES if key in file)
+        if images.chunks is None:  # pictures lie in the file's heap
+            return np.arange(os.path.getsize(path))
         inside = np.zeros(os.path.getsize(path), bool)
         for index in range(images.id.get_num_chunks()):
             info = images.id.get_chunk_info(index)

@@ -1,6 +1,7 @@
 """Read damaged copies of good episodes, one line of JSON each: run by test_fuzz_episodes.py in a process of its own.
 
-Arguments: a folder to work in, the first number, the number after the last. Its memory is bounded: a reader that takes
+Arguments: a folder to work in, the first number, the number after the last, and the name of a layout out of `vintages`
+or none for the collector's. Its memory is bounded: a reader that takes
 what a file declares fails here. Prints {"number", "what", "outcome", "seconds"}; outcome is "refused" with the error's
 text in "error", "right", or "other: ..." with what differs from the undamaged file.
 """
@@ -17,7 +18,8 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.damage import damage
+from support.damage import damage, odd_notes
+from support.vintages import VINTAGES
 
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.hdf5.frames import all_planes
@@ -65,15 +67,20 @@ def compare(path, good):
     return {"outcome": f"other: {', '.join(other)}" if other else "right"}
 
 
-def main(folder, first, last):
+def spoil(source, target, number):
+    """Damage bytes, or what the collector noted: for layouts that lack what other damage is done to."""
+    return damage(source, target, number) if number % 2 else odd_notes(source, target, number)
+
+
+def main(folder, first, last, layout=None):
     folder = Path(folder)
-    paths = write_good(folder)
+    paths = [VINTAGES[layout](folder).path] if layout else write_good(folder)
     goods = [read(path) for path in paths]
     now = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     resource.setrlimit(resource.RLIMIT_AS, (now + MEMORY, now + MEMORY))
     for number in range(first, last):
         index = number // 7 % len(paths)
-        what = damage(paths[index], folder / NAME, number)
+        what = (spoil if layout else damage)(paths[index], folder / NAME, number)
         start = time.perf_counter()
         result = compare(folder / NAME, goods[index])
         result |= {"number": number, "what": what, "seconds": time.perf_counter() - start}
@@ -81,4 +88,4 @@ def main(folder, first, last):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])

@@ -8,6 +8,7 @@ KINDS = {
     "one side or action": spread.one_sided,
     "labels against pixels": labels.contradicted,
     "labels against names": labels.against_the_names,
+    "shifted in part": labels.partly_shifted,
     "constant instruction": instructions_said.constant,
     "other language": instructions_said.foreign,
     "gives the action away": instructions_said.given_away,

@@ -75,3 +75,12 @@ def against_the_names(evidence: Evidence) -> Iterator[Finding]:
         what = f"{len(wrong)} of {len(named)} episodes begin to the other side than their scenario: {listed(wrong)}"
         fix = "look whether two recorders differ in the sign of linear_y, or whether files were named wrongly"
         yield Finding("error", what, evidence.where, fix)
+
+
+def partly_shifted(evidence: Evidence) -> Iterator[Finding]:
+    """Yield that in some files, by their own word, a frame has the action after its own, and in others its own."""
+    shifted = [each.name for each in evidence.episodes if each.shifted]
+    if shifted and len(shifted) < len(evidence.episodes):
+        what = f"{len(shifted)} of {len(evidence.episodes)} files are shifted by a frame already: {listed(shifted)}"
+        fix = 'set "shift_first": true in both dataset blocks, which shifts the others alone, or leave these out'
+        yield Finding("warn", what, evidence.where, fix)

@@ -45,7 +45,9 @@ def paces(evidence: Evidence) -> Iterator[Finding]:
         what = (
             f"recorded at {1 / slow:.2g} to {1 / fast:.2g} frames a second: a window is {slow / fast:.1f} times as long"
         )
-        fix = "train on one rate: leave the others out with episode_pattern, or thin the fast ones"
+        fix = (
+            f'train on one rate: "rate": {1 / slow:.2g} in both dataset blocks, or leave some out with episode_pattern'
+        )
         yield Finding("warn", what, evidence.where, fix)
 
 

@@ -14,6 +14,7 @@ from robovlms_mobile.data.names import ACTION_DIMS
 from robovlms_mobile.errors import DataError
 
 COLOURS = ("color_order", "color_format", "image_encoding")  # attributes with "bgr", "RGB", "bgr8", …
+SHOWN = 80  # letters of what a file says, in a message
 DURATION = "total_duration"  # seconds
 COLUMNS = ("action_names", "action_dims", "action_columns")  # attributes that name the columns of the actions
 SHIFTED = ("action_shift", "actions_shifted", "shift_first")  # not 0 where each frame has the action after its own
@@ -79,7 +80,7 @@ def _dims(path, attributes, columns):
     known = {spelling: dim for dim, spellings in SPELLINGS.items() for spelling in spellings}
     dims = tuple(known.get(name.strip().lower(), name) for name in names)
     if len(dims) != columns or len(set(dims)) != columns or not set(dims) <= set(ACTION_DIMS):
-        what = f"attribute {key} is {attributes[key]!r} for {columns} columns of 'actions'"
+        what = f"attribute {key} is {str(attributes[key])[:SHOWN]!r} for {columns} columns of 'actions'"
         raise DataError(f"{path.name}: {what}, expected {columns} of {', '.join(ACTION_DIMS)}, each once")
     return dims
 
