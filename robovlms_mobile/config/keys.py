@@ -14,7 +14,7 @@ def _words(text):
 MOBILE_KEYS = {  # the plugin's own options, the top-level object "mobile": section → its keys
     "lora": frozenset({"targets"}),
     "checkpoints": frozenset(field.name for field in fields(CheckpointOptions)),
-    "frames": frozenset({"store", "dir"}),
+    "frames": frozenset({"store", "dir", "features"}),
     "base_dtype": frozenset(),  # its values are among what a run refuses
     "optimizer": frozenset(),  # likewise
     "embeddings": frozenset(),

@@ -45,6 +45,7 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
         savers = (setup.get("gradient_checkpointing"), mobile.get("optimizer"))
         concerns["memory_savers"] = any(told not in (None, True, False) for told in savers)
+        concerns["kept_frames"] = "features" in (mobile.get("frames") or ())
         for rules, concerned in concerns.items():
             if concerned:
                 yield from import_module(f"robovlms_mobile.config.{rules}").refused(config)

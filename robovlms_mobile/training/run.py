@@ -13,16 +13,13 @@ class MobileRun(Callback):
         """Extend the trainer's callbacks; Lightning then calls their `setup` as well."""
         configs = getattr(pl_module, "configs", None)
         if stage == "fit" and isinstance(configs, dict) and is_mobile(configs):
-            precision = str(configs["trainer"]["precision"])  # Lightning makes bf16 of 16 on a CPU
-            if not precision.startswith(("32", "64")):
-                from robovlms_mobile.config.half import check_device
-
-                check_device(precision, trainer.strategy.root_device.type)
+            mobile, device = configs.get("mobile") or {}, trainer.strategy.root_device
+            half = not str(configs["trainer"]["precision"]).startswith(("32", "64"))
             trainer.callbacks += _callbacks(configs)
-            if trainer.strategy.root_device.type == "cuda" or (configs.get("mobile") or {}).get("optimizer"):
+            if half or device.type == "cuda" or mobile.get("optimizer") or "features" in (mobile.get("frames") or ()):
                 from robovlms_mobile.training.requested import requested
 
-                trainer.callbacks += requested(configs, trainer.strategy.root_device)
+                trainer.callbacks += requested(configs, device)
 
 
 def _callbacks(configs):

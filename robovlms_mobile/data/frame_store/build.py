@@ -83,8 +83,9 @@ def build_or_warn(store: FrameStore, paths: Collection[Path], progress: Progress
 
 
 def drop_stores(data_dir: str | Path, folder: str | Path | None = None) -> list[str]:
-    """Remove every frame store of a data folder, whatever its size and colours. Returns what was removed: list[str]."""
-    dropped = sorted(place_of(data_dir, folder).glob("frames-v*"))
+    """Remove every frame store of a data folder, and kept features of frames. Returns what was removed: list[str]."""
+    place = place_of(data_dir, folder)
+    dropped = [store for kind in ("frames-v*", "features-v*") for store in sorted(place.glob(kind))]
     for store in dropped:
         shutil.rmtree(store)
     return [str(store) for store in dropped]
