@@ -1,12 +1,10 @@
 """Measure the data path against the obvious loader: CPU seconds of this process and its children, in one run."""
 
 import functools
-import resource
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ import numpy as np
 import torch
 from PIL import Image
 
+from robovlms_mobile.bench.data_beside import jpeg_build, lerobot_windows
+from robovlms_mobile.bench.spent import spent
 from robovlms_mobile.data.actions import UPSTREAM_DIM
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
@@ -29,29 +29,11 @@ SIZES = {
     "window_size": 4,
     "fwd_pred_next_n": 10,
     "windows": "full",  # the obvious loader reads what is there, and pads nothing
+    "color_order": "rgb",
     **{"norm_action": True, "norm_min": -1.15, "norm_max": 1.15},
 }
 NOTED = {"num_frames": 18, "total_duration": 6.1, "pattern": "core"}  # by the collector
 WINDOW_BYTES = 4 * 3 * 224 * 224
-
-
-class Spent:
-    """CPU and wall seconds of a block, children that ended in it included."""
-
-    cpu = wall = 0.0
-
-
-@contextmanager
-def spent() -> Iterator[Spent]:
-    """Yield a `Spent` that is filled in when the block ends."""
-    result, cpu, wall = Spent(), _cpu(), time.perf_counter()
-    yield result
-    result.cpu, result.wall = _cpu() - cpu, time.perf_counter() - wall
-
-
-def _cpu():
-    usages = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def bench_data(
@@ -71,7 +53,8 @@ def bench_data(
         many: how many episodes the index has that a start is measured on; at least 50.
 
     Returns:
-        dict of primitives: milliseconds of CPU a window, ratios, build times, the start on `many` episodes.
+        dict of primitives: milliseconds of CPU a window, ratios, build times, the start on `many` episodes, and
+        what `bench.data_beside` says.
     """
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as scratch:
@@ -80,7 +63,10 @@ def bench_data(
         build_figures = _build(folder, paths, Path(scratch) / "frames")
         reading = _reading(folder, paths, Path(scratch) / "frames", windows, rounds)
         start = _start(Path(scratch) / "many", many)
-        return {"episodes": len(paths), "build": build_figures, **reading, "start": start}
+        jpeg = jpeg_build(paths, Path(scratch) / "jpeg", build_figures["frame_by_frame_cpu_s"])
+        lerobot = lerobot_windows(folder, paths, Path(scratch) / "lerobot", windows)
+        beside = {"start": start, "jpeg": jpeg, "lerobot_cpu_ms_per_window": lerobot}
+        return {"episodes": len(paths), "build": build_figures, **reading, **beside}
 
 
 def _synthetic(folder, episodes):

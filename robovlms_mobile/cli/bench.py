@@ -106,6 +106,13 @@ def format_data(result: dict) -> str:
         ("building", f"{build['cpu_ratio']:.1f}× less CPU than frame by frame, {build['wall_ratio']:.1f}× sooner"),
         ("starting", f"{start['episodes']} decoded episodes in {start['wall_s']:.2f} s, {start['memory_mb']:.1f} MB"),
     ]
+    jpeg, lerobot = result["jpeg"], result["lerobot_cpu_ms_per_window"]
+    to_raw, to_jpeg = jpeg["ratio_to_frame_by_frame"], jpeg["ratio_to_jpeg_frame_by_frame"]
+    lines.append(
+        ("kept as JPEG", f"built with {to_raw:.1f}× less CPU than those frame by frame ({to_jpeg:.1f}× of JPEG)")
+    )
+    lerobot = {name: f"{each:.1f} ms" if isinstance(each, float) else each for name, each in lerobot.items()}
+    lines.append(("lerobot's own", ", ".join(f"{name} {each}" for name, each in lerobot.items())))
     return _table(lines)
 
 

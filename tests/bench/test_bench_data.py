@@ -33,6 +33,13 @@ def test_every_cost_is_a_positive_number(result):
     assert all(isinstance(each, float) and each > 0 for each in costs)
 
 
+def test_jpeg_and_lerobot_stand_beside_it(result):
+    jpeg, lerobot = result["jpeg"], result["lerobot_cpu_ms_per_window"]
+    built = result["build"]["frame_by_frame_cpu_s"]
+    assert jpeg["ratio_to_frame_by_frame"] == built / jpeg["jpeg_store_cpu_s"]
+    assert "missing" in lerobot or (lerobot["video"] > 0 and lerobot["png"] > 0)
+
+
 def test_it_counts_what_it_was_asked_to(result):
     start = result["start"]
     assert result["episodes"] == 4 and start["episodes"] == 100

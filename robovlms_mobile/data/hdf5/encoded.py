@@ -41,17 +41,36 @@ def picture_planes(dataset: h5py.Dataset, start: int, stop: int, most: int) -> n
     if max(height, width) > most:
         raise OSError(f"pictures of {width}x{height}, expected {most} pixels a side at most")
     planes = np.empty((3, stop - start, height, width), np.uint8)
-    for number, row in enumerate(dataset[start:stop]):
-        with _opened(row, start + number) as image:
-            if image.size != (width, height):
-                raise OSError(f"picture {start + number} is {image.width}x{image.height}, the first {width}x{height}")
-            if image.mode.startswith("I"):  # Pillow would cut them to 255, not scale them
-                raise OSError(f"picture {start + number} has 16 bits a pixel, expected 8 a colour")
-            try:
-                planes[:, number] = np.moveaxis(np.asarray(image.convert("RGB")), -1, 0)
-            except Exception as error:  # Pillow raises nearly anything for damaged bytes
-                raise OSError(f"picture {start + number} does not decode ({error})") from error
+    made = _pictures(dataset, range(start, stop), lambda image: np.asarray(image.convert("RGB")))
+    for number, picture in enumerate(made):
+        planes[:, number] = np.moveaxis(picture, -1, 0)
     return planes
+
+
+def check_pictures(dataset: h5py.Dataset) -> None:
+    """Read all bytes of all pictures, one in memory at a time; of a JPEG no more than an eighth of its size is made.
+
+    Raises:
+        OSError: as `picture_planes`.
+    """
+    for _ in _pictures(dataset, range(len(dataset)), lambda image: (image.draft("RGB", (1, 1)), image.load())):
+        pass
+
+
+def _pictures(dataset, numbers, make):
+    """Yield what `make` makes of each opened picture."""
+    size = picture_size(dataset)[::-1]
+    for number in numbers:
+        with _opened(dataset[number], number) as image:
+            if image.size != size:
+                raise OSError(f"picture {number} is {image.width}x{image.height}, the first {size[0]}x{size[1]}")
+            if image.mode.startswith("I"):  # Pillow would cut them to 255, not scale them
+                raise OSError(f"picture {number} has 16 bits a pixel, expected 8 a colour")
+            try:
+                made = make(image)
+            except Exception as error:  # Pillow raises nearly anything for damaged bytes
+                raise OSError(f"picture {number} does not decode ({error})") from error
+        yield made
 
 
 def _opened(row, number):

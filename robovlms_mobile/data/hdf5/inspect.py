@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from robovlms_mobile.data.hdf5.decode import read_rows
-from robovlms_mobile.data.hdf5.encoded import is_encoded, picture_planes, picture_size
+from robovlms_mobile.data.hdf5.encoded import check_pictures, is_encoded, picture_size
 from robovlms_mobile.data.hdf5.guards import (
     MAX_BYTES,
     MAX_SIDE,
@@ -58,15 +58,16 @@ def examine(path: str | Path) -> dict:
 
 
 def _size(path, images):
-    """Return [width, height] of the frames. Pictures are all decoded, so that what ends a decoder ends this process."""
+    """Return [width, height] of the frames. All pictures are decoded, so that what ends a decoder ends this process."""
     if not is_encoded(images):
         return [images.shape[2], images.shape[1]]
     try:
         height, width = picture_size(images)
         if len(images) * height * width * 3 > MAX_BYTES:
             raise OSError(f"{len(images)} of {width}x{height} are more than {MAX_BYTES >> 30} GiB")
-        for start in range(len(images)):
-            picture_planes(images, start, start + 1, MAX_SIDE)
+        if max(height, width) > MAX_SIDE:
+            raise OSError(f"pictures of {width}x{height}, expected {MAX_SIDE} pixels a side at most")
+        check_pictures(images)
     except OSError as error:
         raise DataError(f"{path.name}: its frames cannot be decoded ({str(error)[:200]})") from error
     return [width, height]
