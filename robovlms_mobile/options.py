@@ -10,6 +10,7 @@ from robovlms_mobile.errors import ConfigError
 
 AUDIT = ("stop", "warn", "off")  # what `mobile.audit` may be, the default first
 BASE_DTYPE = ("auto", "fp32", "bf16", "fp16")  # what `mobile.base_dtype` may be, the default first
+BITS = (8, 4)  # what `train_setup.bits` may be where it is to mean something
 COMPUTES = {"16": "fp16", "16-mixed": "fp16", "bf16": "bf16", "bf16-mixed": "bf16"}  # trainer.precision → autocast's
 
 

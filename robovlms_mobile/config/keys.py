@@ -53,7 +53,6 @@ IGNORED = {  # "section.key" → (values that change nothing, what to know or do
     "warmup_ratio": ((0, 0.0), "use warmup_epochs or warmup_steps"),
     "max_text_len": ((256,), "upstream's text functions fix the length: remove it"),
     "tokenizer.max_text_len": ((256,), "upstream's text functions fix the length: remove it"),
-    "train_setup.bits": ((-1, 16, 32), "upstream does not quantise: remove it"),
     "train_setup.mm_projector_lr": ((1e-4,), "there is one learning rate: remove it"),
     "train_setup.tune_mm_mlp_adapter": ((False,), "remove it"),
     "train_setup.freeze_mm_mlp_adapter": ((False,), "remove it"),

@@ -43,8 +43,8 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         keys, half = head.get("type") == "MobileKeyDecoder", mobile.get("base_dtype") is not None
         episode = any(block.get("batch") == "episode" for block in mobile_blocks(config))
         concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
-        savers = (setup.get("gradient_checkpointing"), mobile.get("optimizer"))
-        concerns["memory_savers"] = any(told not in (None, True, False) for told in savers)
+        savers = (setup.get("gradient_checkpointing"), mobile.get("optimizer"), setup.get("bits"))
+        concerns["memory_savers"] = any(told not in (None, True, False, -1) for told in savers)
         concerns["kept_frames"] = "features" in (mobile.get("frames") or ())
         for rules, concerned in concerns.items():
             if concerned:

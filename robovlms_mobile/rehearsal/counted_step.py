@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import nn
 
+from robovlms_mobile.model.few_bits import to_few_bits
 from robovlms_mobile.model.precision import STORED, TORCH
-from robovlms_mobile.options import COMPUTES
+from robovlms_mobile.options import BITS, COMPUTES
 from robovlms_mobile.rehearsal.counted_batch import counted_batch, counted_windows
 from robovlms_mobile.rehearsal.cuda_rules import like_cuda
 from robovlms_mobile.rehearsal.ledger import Ledger
@@ -74,6 +75,8 @@ def counted(configs: dict, root: str | Path, architecture: Any = None, text: int
         with ledger, like_cuda():
             ledger.phase = "loading"
             to_fake(model)
+            if (bits := configs["train_setup"].get("bits")) in BITS:
+                to_few_bits(model.backbone, bits)
             weights = ledger.bytes
             step = _Steps(model, counted_batch(configs, text), ledger, precision, small)
             step.forward_and_backward()

@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from robovlms_mobile.model.autocast import autocast_dtype
+
 IN_FP32 = ("layer_norm", "softmax", "normalize", "huber_loss")  # by CUDA's autocast
 ALIGNED = 16  # elements of a row of an attention mask, for the memory-efficient kernel
 
@@ -39,7 +41,7 @@ def like_cuda() -> Iterator[None]:
 def _in_fp32(stock):
     @functools.wraps(stock)
     def computed(*args, **kwargs):
-        if _half() is None:
+        if autocast_dtype("cpu") is None:
             return stock(*args, **kwargs)
         with torch.autocast("cpu", enabled=False):
             return stock(*map(_full, args), **{name: _full(each) for name, each in kwargs.items()})
@@ -47,19 +49,12 @@ def _in_fp32(stock):
     return computed
 
 
-def _half():
-    """Return what autocast computes in, None outside of it."""
-    if hasattr(torch, "get_autocast_dtype"):
-        return torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else None
-    return torch.get_autocast_cpu_dtype() if torch.is_autocast_cpu_enabled() else None  # torch before 2.4
-
-
 def _full(value):
     return value.float() if isinstance(value, torch.Tensor) and value.is_floating_point() else value
 
 
 def _attention(query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
-    if (half := _half()) is not None:
+    if (half := autocast_dtype("cpu")) is not None:
         query, key, value = (each.to(half) for each in (query, key, value))
     if attn_mask is not None:
         pad = -attn_mask.shape[-1] % ALIGNED

@@ -4,6 +4,8 @@ from typing import Any
 
 from lightning.pytorch.callbacks import Callback
 
+from robovlms_mobile.options import BITS
+
 
 def requested(configs: dict, device: Any) -> list[Callback]:
     """Return what comes to the callbacks of every run, for a config and a torch device.
@@ -17,6 +19,10 @@ def requested(configs: dict, device: Any) -> list[Callback]:
 
         check_device(precision, device.type)
     mobile, found = configs.get("mobile") or {}, []
+    if configs.get("train_setup", {}).get("bits") in BITS:
+        from robovlms_mobile.training.few_bit_base import FewBitBase
+
+        found.append(FewBitBase())
     if mobile.get("optimizer"):
         from robovlms_mobile.training.small_moments import SmallMoments
 

@@ -16,7 +16,8 @@ class MobileRun(Callback):
             mobile, device = configs.get("mobile") or {}, trainer.strategy.root_device
             half = not str(configs["trainer"]["precision"]).startswith(("32", "64"))
             trainer.callbacks += _callbacks(configs)
-            if half or device.type == "cuda" or mobile.get("optimizer") or "features" in (mobile.get("frames") or ()):
+            wanted = mobile.get("optimizer") or configs["train_setup"].get("bits")
+            if half or device.type == "cuda" or wanted or "features" in (mobile.get("frames") or ()):
                 from robovlms_mobile.training.requested import requested
 
                 trainer.callbacks += requested(configs, device)

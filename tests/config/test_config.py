@@ -80,7 +80,6 @@ class TestIgnoredAndOverwritten:
             ("image_mean", {"image_mean": [0.5, 0.5, 0.5]}),
             ("image_std", {"image_std": 0.5}),
             ("tokenizer.max_text_len", {"tokenizer": {"max_text_len": 64}}),
-            ("train_setup.bits", {"train_setup": {"bits": 4}}),
             ("train_setup.mm_projector_lr", {"train_setup": {"mm_projector_lr": 1e-3}}),
             ("train_setup.mm_use_im_start_end", {"train_setup": {"mm_use_im_start_end": True}}),
         ],

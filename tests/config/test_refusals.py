@@ -30,6 +30,8 @@ REFUSED = [
     ("mobile.base_dtype", {**HALF, "train_setup": {"lora_bias": "all"}}, 'lora_bias to "none"'),
     ("train_setup.gradient_checkpointing", {"train_setup": {"gradient_checkpointing": "on"}}, '"auto"'),
     ("mobile.optimizer", {"mobile": {"optimizer": "sgd"}}, "null"),
+    ("train_setup.bits", {"train_setup": {"bits": 2}}, "-1"),
+    ("train_setup.bits", {"train_setup": {"bits": 8, "train_vision": True}}, "freeze the backbone"),
     ("batch_size", {"batch_size": 4, **WHOLE}, "accumulate_grad_batches"),
     ("window_size", {"window_size": 1, **WHOLE}, '"window"'),
     ("act_head.type", {"act_head": {"type": "MobileGPTDecoder"}, **WHOLE}, '"window"'),
