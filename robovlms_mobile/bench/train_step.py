@@ -15,6 +15,7 @@ from robovlms_mobile.config.load import load_config
 
 PARTS = {"vision": "model_encode_images", "text": "forward", "head": "forward"}  # part → the method that is timed
 TEXT = 20  # tokens of an instruction in its prompt
+RUN_STEPS = 2  # of a whole run, for each round
 
 
 def bench_step(
@@ -30,19 +31,30 @@ def bench_step(
 
     Returns:
         dict: "model", "layers", "rounds", "device"; "ours" and "upstream" → {"seconds": median of a step, "parts":
-        vision, text, head, backward and optimizer → median seconds, "flops" of forward and backward}; and "ratio" of
-        upstream's to ours: {"seconds", "flops"}.
+        vision, text, head, backward and optimizer → median seconds, "flops" of forward and backward}; "ratio" of
+        upstream's to ours: {"seconds", "flops"}; "run", steps of a whole run: see `run_shares.run_shares`.
 
     Raises:
         CheckoutError: no checkout.
     """
     import torch
 
+    from robovlms_mobile.bench.run_shares import run_shares
+    from robovlms_mobile.policy.building import build
+
     checkout = require_checkout(root)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    told: dict[str, Any] = {"model": size, "layers": layers, "rounds": rounds, "device": device}
     with tempfile.TemporaryDirectory() as folder:
-        model = _model(Path(folder) / "base", size, layers, checkout).to(device).train()
-    step = _Step(model, device)
+        config = _config(Path(folder) / "base", size, layers)
+        told |= _in_turns(build(config, checkout).to(device).train(), device, rounds)
+        told["run"] = run_shares(config, checkout, steps=RUN_STEPS * rounds)
+    return told
+
+
+def _in_turns(model, device, rounds):
+    """Return the figures of "ours", "upstream" and their "ratio"."""
+    step, told = _Step(model, device), {}
     paths: dict[str, Callable] = {"ours": contextlib.nullcontext, "upstream": lambda: as_upstream(model)}
     found: dict[str, Any] = {name: {"steps": [], "flops": 0} for name in paths}
     for number in range(-1, rounds):
@@ -52,7 +64,6 @@ def bench_step(
                     found[name]["flops"] = step.flops()
                 else:
                     found[name]["steps"].append(step.timed())
-    told: dict[str, Any] = {"model": size, "layers": layers, "rounds": rounds, "device": device}
     for name, each in found.items():
         parts = {part: median(one[part] for one in each["steps"]) for part in each["steps"][0]}
         told[name] = {"seconds": parts.pop("step"), "parts": parts, "flops": each["flops"]}
@@ -74,8 +85,9 @@ def as_upstream(model: Any) -> Iterator[None]:
         model.backbone.forward = ours
 
 
-def _model(base, size, layers, checkout):
-    from robovlms_mobile.policy.building import build, with_base
+def _config(base, size, layers):
+    """Return the lab's config in fp32, on a base model that is written to the folder `base`."""
+    from robovlms_mobile.policy.building import with_base
     from robovlms_mobile.simulation.tiny_vlm import BLIND, FULL, make_tiny_vlm
 
     shape = replace(FULL, dtype="float32") if size == "full" else BLIND
@@ -85,7 +97,8 @@ def _model(base, size, layers, checkout):
     make_tiny_vlm(base, shape=shape)
     config = with_base(load_config(shipped("configs") / "mobile_vla_lora.json"), base)
     config["mobile"] = {**config["mobile"], "base_dtype": "fp32"}
-    return build(config, checkout)
+    config["trainer"] = {**config["trainer"], "precision": "32"}
+    return config
 
 
 class _Step:

@@ -11,7 +11,10 @@ CHECKPOINT = (
     "measure what a run saves against upstream's checkpoint; the real size takes minutes, 16 GB and 17 GB of disk"
 )
 POLICY = "measure how long a policy takes to load and to answer, by device and precision"
-STEP = "measure a training step beside the same step with all that upstream computes"
+STEP = (
+    "measure a training step beside the same step with all that upstream computes, and what steps of a whole run spend "
+    "on waiting for data and in the plugin's callbacks"
+)
 DRIVE = (
     "train the demo's policy in variants and drive all of them: which head, windows, augmentation; hours of two cores, "
     "and what is finished in --out is not done again"
@@ -163,7 +166,7 @@ def _measured(row):
 
 
 def format_step(result: dict) -> str:
-    """Return a training step's figures as text: a line for each of both, and how many times upstream's ours is."""
+    """Return a training step's figures as text: a line for each of both, their ratio, and one of steps in a run."""
     lines = [(result["model"], f"{result['layers'] or 'all'} layers, {result['device']}, median of {result['rounds']}")]
     for name in ("ours", "upstream"):
         each = result[name]
@@ -171,6 +174,9 @@ def format_step(result: dict) -> str:
         lines.append((name, f"{each['seconds']:.3f} s ({parts}), {each['flops'] / 1e12:.3g} TFLOP"))
     ratio = result["ratio"]
     lines.append(("ratio", f"{ratio['seconds']:.2f}× the seconds, {ratio['flops']:.2f}× the arithmetic"))
+    run = result["run"]
+    waits, plugin = (f"{run[each]:.4f} ({run['ratio'][each]:.2%})" for each in ("data_wait", "plugin"))
+    lines.append(("a run", f"{run['seconds']:.3f} s a step, waiting for data {waits}, plugin's callbacks {plugin}"))
     return _table(lines)
 
 

@@ -84,7 +84,7 @@ def test_an_episode_computes_less_for_each_window_and_is_taken_apart_where_it_do
     call = ["-m", "robovlms_mobile", "rehearse", tmp_path / "whole.json", "--for", "0.001GB", "--root", upstream_root]
     done = run_python([*call, "--json"], cwd=CONFIGS.parent)
     assert done.returncode == 1, done.stderr
-    *_, host, again, apart = json.loads(done.stdout)["predicted"]
+    *_, host, again, apart, _ = json.loads(done.stdout)["predicted"]
     assert (again["windows"], again["frames"]) == (18, 18) and (apart["windows"], apart["frames"]) == (1, 4)
     # of 72 passes 18; on this model much of the arithmetic is the head's, which shares none
     assert tries[1]["flops"] > 2 * host["flops"] / host["windows"]
