@@ -9,8 +9,10 @@ import numpy as np
 from robovlms_mobile.adapters.export import adapter_folder
 from robovlms_mobile.data.hdf5.frames import read_frames
 from robovlms_mobile.data.instructions import instruction_for
-from robovlms_mobile.errors import DataError, PolicyError
+from robovlms_mobile.errors import DataError, ModelError, PolicyError
 from robovlms_mobile.evaluation.run_data import block_of, episodes_of
+from robovlms_mobile.model.few_bits import to_few_bits
+from robovlms_mobile.options import BITS
 from robovlms_mobile.policy import MobilePolicy
 from robovlms_mobile.policy.building import load_folder
 from robovlms_mobile.policy.golden import Golden, state_of, write_golden
@@ -63,7 +65,7 @@ def write_frames(path: str | Path, which: str | None = None, base: str | Path | 
     instruction = instruction_for(episode, block.instruction)
     pictures = list(read_frames(episode, range(min(FRAMES, episode.length)), block.color_order))
     values, prompt = replay(policy, pictures, instruction)
-    off = _off(values["actions"].numpy(), told.get("actions"))
+    off = _off(_as_trained(loaded, configs, values, pictures, instruction), told.get("actions"))
     if off is not None and off > MOST:
         raise PolicyError(
             f"{folder} does not predict what training predicted for {episode.name}: velocities differ by up to "
@@ -84,9 +86,23 @@ def _episode(configs, run, name):
     return next((each for each in validation if each.name == name), validation[0])
 
 
+def _as_trained(loaded, configs, values, pictures, instruction):
+    """Return the actions of a policy whose base model is in as few bits as it was in training; it stays so.
+
+    None where this machine cannot have it so.
+    """
+    if (bits := configs["train_setup"].get("bits")) in BITS:
+        try:
+            to_few_bits(loaded.model.backbone, bits)
+        except ModelError:
+            return None
+        values, _ = replay(MobilePolicy(loaded, strict=False), pictures, instruction)
+    return values["actions"].numpy()
+
+
 def _off(actions, predicted):
-    """Return max |Δ| over the frames that both have, None where training noted none."""
-    if predicted is None:
+    """Return max |Δ| over the frames that both have, None where one is not known."""
+    if actions is None or predicted is None:
         return None
     noted = np.asarray(predicted)
     count = min(len(noted), len(actions))

@@ -14,8 +14,10 @@ from torch import nn
 from robovlms_mobile.adapters.fingerprint import stored_fingerprint
 from robovlms_mobile.adapters.reading import read_adapters
 from robovlms_mobile.errors import ModelError
+from robovlms_mobile.evaluation.golden_frames import write_frames
 from robovlms_mobile.model.few_bits import FewBits, to_few_bits
 from robovlms_mobile.model.lora import add_lora
+from robovlms_mobile.policy.golden import read_golden
 
 NEAR = {8: 0.01, 4: 0.12}  # relative error of a product of many random numbers
 
@@ -114,6 +116,17 @@ def test_adapters_belong_to_the_base_model_as_it_is(run, tiny_vlm):
     names = [f"{name}.weight" for name in adapters.pairs]
     assert adapters.contract["base_fingerprint"] == stored_fingerprint(tiny_vlm, names)
     assert not any("codes" in name for name in adapters.state)
+
+
+@pytest.mark.heavy
+def test_its_golden_frames_are_of_the_base_model_as_it_is_and_checked_against_what_was_trained(run):
+    folder, _ = run
+    written = write_frames(run_folder(folder), root=STANDIN, device="cpu")
+    assert written.from_training < 1e-4
+    values = read_golden(written.folder).values["actions"]
+    noted = torch.tensor(read_adapters(written.folder).metrics["predicted"]["actions"])
+    count = min(len(values), len(noted))
+    assert (values[:count] - noted[:count]).abs().max() > 1e-4
 
 
 @pytest.mark.slow
