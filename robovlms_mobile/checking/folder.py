@@ -10,6 +10,7 @@ from robovlms_mobile.checking.misleading.everything import misleading
 from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.circumstances import NAME
+from robovlms_mobile.data.colours.sources import sources_of
 from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.hdf5.episode_file import read_episode
 from robovlms_mobile.data.split.manifest import planned
@@ -30,6 +31,7 @@ class Check:
         misleading: list of `findings.Finding`: what would mislead a training, worst first.
         windows: {"train": int, "val": int}, of the good ones.
         events: event → frames it was noted at, the most frequent first; `leave_out` leaves some out.
+        sources: list of `data.colours.sources.Source`: who recorded them, and the order of their colours.
     """
 
     episodes: int
@@ -40,6 +42,7 @@ class Check:
     misleading: list
     windows: dict
     events: dict
+    sources: list
 
     def to_json(self) -> dict:
         """Return the check as a dict of primitives."""
@@ -49,7 +52,9 @@ class Check:
         }
         counts = {"episodes": self.episodes, "frames": self.frames, "good": self.good}
         misleading = [each.as_dict() for each in self.misleading]
-        return {**counts, **listed, "misleading": misleading, "windows": self.windows, "events": self.events}
+        colours = [{"source": str(each), "told": each.told, "rgb": each.chance} for each in self.sources]
+        found = {"windows": self.windows, "events": self.events, "colours": colours}
+        return {**counts, **listed, "misleading": misleading, **found}
 
 
 def check_folder(
@@ -83,16 +88,18 @@ def check_folder(
     warnings += untaken
     motion = {each.name: motion[each.name] for each in good if each.rows is None}
     split, windows, note = _windows(block, good, window_size, chunk_size)
-    texts, where = texts_of(good, block), str(block.data_dir)
+    texts, where, sources = texts_of(good, block), str(block.data_dir), sources_of(good, block.instruction, doubt=True)
+    told: dict = {"one_sided": block.one_sided, "color_order": block.color_order or ""}
     return Check(
         episodes=len(paths),
         frames=sum(episode.length for episode in good),
         good=len(good),
         bad=bad,
         warnings=sorted(warnings + note, key=lambda each: (each.rank, each.file)),
-        misleading=misleading(Evidence(good, where, texts, split, motion, one_sided=block.one_sided)),
+        misleading=misleading(Evidence(good, where, texts, split, motion, **told, sources=sources)),
         windows=windows,
         events=dict(events.most_common(SHOWN)),
+        sources=sources,
     )
 
 

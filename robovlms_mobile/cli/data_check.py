@@ -18,22 +18,36 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, default=4, help="window_size (default 4)")
     parser.add_argument("--chunk", type=int, default=10, help="fwd_pred_next_n (default 10)")
     parser.add_argument("--train-split", type=float, default=0.8, help="part that trains (default 0.8)")
+    parser.add_argument("--color-order", choices=("rgb", "bgr"), help="what the config says, for files that do not")
+    parser.add_argument(
+        "--picture", metavar="FILE", help="where both readings of unsaid colours go (default: DIR, hidden)"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
     """Check and print. Returns 1 when a file cannot be used or a run would learn the wrong thing, else 0."""
+    from pathlib import Path
+
     from tqdm import tqdm
 
+    from robovlms_mobile.checking.colour_pictures import write_sheet
     from robovlms_mobile.checking.folder import check_folder
     from robovlms_mobile.data.block import Block
     from robovlms_mobile.data.episodes import find_episodes
+    from robovlms_mobile.data.frame_store.store import place_of
 
-    block = Block(data_dir=args.folder, episode_pattern=args.pattern, train_split=args.train_split)
+    given = {"train_split": args.train_split, "color_order": args.color_order}
+    block = Block(data_dir=args.folder, episode_pattern=args.pattern, **given)
     total = len(find_episodes(block.data_dir, block.episode_pattern))
     with tqdm(total=total, unit=" episodes", disable=args.json, delay=0.5) as bar:
         check = check_folder(block, args.window, args.chunk, progress=bar.update)
-    print(json.dumps(check.to_json(), indent=2) if args.json else format_check(check))
+    place = Path(args.picture) if args.picture else place_of(args.folder) / "colours.png"
+    picture = str(place) if write_sheet(check.sources, place) else None
+    if args.json:
+        print(json.dumps({**check.to_json(), "picture": picture}, indent=2))
+    else:
+        print(format_check(check) + (f"\nRGB or BGR? Both readings of each source: {picture}" if picture else ""))
     return 1 if check.bad or any(each.level == "error" for each in check.misleading) else 0
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from robovlms_mobile.checking.misleading.everything import misleading
 from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of, thumbnails_of, watched
 from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.colours.sources import sources_of
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.frame_store.store import open_store
 from robovlms_mobile.data.split.manifest import planned
@@ -28,4 +29,5 @@ def misled(episodes: Sequence[Episode], block: Block, image_size: int, frames_di
     except DataError:  # the windows' own check says why
         split = None
     texts, motion = texts_of(good, block), watched(good, store, WATCHED)
-    yield from misleading(Evidence(good, str(block.data_dir), texts, split, motion, signatures, block.one_sided))
+    seen = (split, motion, signatures, block.one_sided, sources_of(good, block.instruction, doubt=True))
+    yield from misleading(Evidence(good, str(block.data_dir), texts, *seen, block.color_order))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from robovlms_mobile.checking.colour_pictures import read_both_ways
+from robovlms_mobile.data.colours.sources import Source
 from robovlms_mobile.errors import DataError
 from robovlms_mobile.report.facts import Facts
 from robovlms_mobile.report.looks import Looks
@@ -31,13 +33,13 @@ class Pictures:
 
     Attributes:
         sheet: strips, spread over the scenarios.
-        colours: (as read, red and blue swapped), each (height, width, 3) uint8; None without any frame.
+        colours: (source, (as RGB, as BGR)), each (height, width, 3) uint8, of the first sources.
         pairs: (Pair, Strip, Strip), the closest first.
         augmented: what training makes of one frame, (height, width, 3) uint8; None without augmentation.
     """
 
     sheet: tuple
-    colours: tuple | None
+    colours: tuple
     pairs: tuple
     augmented: np.ndarray | None
 
@@ -47,7 +49,7 @@ class Pictures:
         if self.sheet:
             found["contact_sheet.png"] = _png([list(strip.frames) for strip in self.sheet])
         if self.colours:
-            found["colours.png"] = _png([list(self.colours)])
+            found["colours.png"] = _png([list(pair) for _, pair in self.colours])
         if self.augmented is not None:
             found["augmentation.png"] = _png([[self.augmented]])
         if self.pairs:
@@ -55,7 +57,7 @@ class Pictures:
         return found
 
 
-def pictures(facts: Facts, records: list[Record], looks: Looks) -> Pictures:
+def pictures(facts: Facts, records: list[Record], looks: Looks, sources: Sequence[Source] = ()) -> Pictures:
     """Return the `Pictures`; episodes whose pixels do not decode are left out, as `facts.undecodable` says."""
     sheet = tuple(filter(None, (_strip(record, looks) for record in sample(records))))
     by_name = {record.name: record for record in records}
@@ -63,7 +65,7 @@ def pictures(facts: Facts, records: list[Record], looks: Looks) -> Pictures:
     pairs = tuple((pair, _strip(by_name[pair.first], looks), _strip(by_name[pair.second], looks)) for pair in shown)
     return Pictures(
         sheet=sheet,
-        colours=_colours(sheet),
+        colours=read_both_ways(sources),
         pairs=tuple(each for each in pairs if each[1] and each[2]),
         augmented=_augmented(sheet, facts.settings),
     )
@@ -101,15 +103,6 @@ def _strip(record, looks):
         return Strip(record, looks.thumbnails(record))
     except DataError:  # already listed in facts.undecodable
         return None
-
-
-def _colours(sheet):
-    """Take the frame in which red and blue differ most: on a grey one both orders look right."""
-    frames = [frame for strip in sheet for frame in strip.frames]
-    if not frames:
-        return None
-    most = max(frames, key=lambda frame: np.abs(frame[..., 0].astype(int) - frame[..., 2]).mean())
-    return most, most[..., ::-1]
 
 
 def _augmented(sheet, settings):

@@ -8,6 +8,7 @@ from pathlib import Path
 from robovlms_mobile.checking.misleading.everything import misleading
 from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of, watched
 from robovlms_mobile.config.model_size import estimate
+from robovlms_mobile.data.colours.sources import agreed, sources_of
 from robovlms_mobile.data.episodes import find_episodes
 from robovlms_mobile.data.split.manifest import planned
 from robovlms_mobile.errors import DataError
@@ -57,17 +58,19 @@ def write_report(
     if settings.taking:
         records = [record_of(each) for each in settings.block(data_dir).take([each.episode for each in records])]
     parameters = estimate(config) if config else None
-    looks = Looks(data_dir, settings)
+    sources = sources_of([record.episode for record in records], settings.instruction, doubt=True)
+    looks = Looks(data_dir, replace(settings, color_order=settings.color_order or agreed(sources)[0]))
     signatures, undecodable = _signatures(records, looks, lambda done, total: tell("looking", done, total))
-    misleads = _misleading(data_dir, records, settings, signatures, looks)
+    told = (sources, settings.color_order if config else "")
+    misleads = _misleading(data_dir, records, settings, signatures, looks, told)
     facts = describe(data_dir, records, settings, signatures, parameters, bad, undecodable, misleads)
     drawings = draw(facts, records, lambda done, total: tell("drawing", done, total))
-    photos = pictures(facts, records, looks)
+    photos = pictures(facts, records, looks, sources)
     _write(Path(out), render(facts, drawings, photos), {**drawings.files(), **photos.files()})
     return facts
 
 
-def _misleading(data_dir, records, settings, signatures, looks):
+def _misleading(data_dir, records, settings, signatures, looks, colours):
     """Return what would mislead a training, by the split it would have and the motion in some of the episodes."""
     episodes, block = [record.episode for record in records], settings.block(data_dir)
     try:
@@ -76,7 +79,8 @@ def _misleading(data_dir, records, settings, signatures, looks):
         split = None
     motion = watched([each for each in episodes if each.name in signatures], looks.store, WATCHED)
     texts = texts_of(episodes, block)
-    return misleading(Evidence(episodes, str(data_dir), texts, split, motion, signatures, settings.one_sided))
+    seen = (split, motion, signatures, settings.one_sided)
+    return misleading(Evidence(episodes, str(data_dir), texts, *seen, *colours))
 
 
 def _signatures(records, looks, progress):

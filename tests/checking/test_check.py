@@ -6,6 +6,7 @@ import shutil
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 
 from robovlms_mobile.checking.folder import check_folder
 from robovlms_mobile.cli import main
@@ -138,7 +139,8 @@ def test_files_that_cannot_be_used_are_listed_and_the_exit_status_says_so(folder
         del file["actions"]
     assert main(["data", "check", str(folder), "--json"]) == 1
     result = json.loads(capsys.readouterr().out)
-    assert set(result) == {"episodes", "frames", "good", "bad", "warnings", "misleading", "windows", "events"}
+    listed = {"bad", "warnings", "misleading", "windows", "events", "colours"}
+    assert set(result) == {"episodes", "frames", "good", "picture", *listed} and result["picture"] is None
     assert (result["episodes"], result["good"]) == (8, 6)
     assert [each["file"] for each in result["bad"]] == names
     assert "no 'actions'" in result["bad"][1]["problem"]
@@ -182,3 +184,22 @@ def test_nothing_is_written_into_the_folder(folder):
     check(folder)
     assert sorted(folder.iterdir()) == before
     assert np.all([path.suffix == ".h5" for path in before])
+
+
+def test_both_readings_of_colours_nobody_speaks_of_are_a_picture(folder, tmp_path, capsys):
+    for path in folder.glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            del file.attrs["color_order"]
+    assert main(["data", "check", str(folder)]) == 0
+    place = folder / ".robovlms-mobile" / "colours.png"
+    assert f"Both readings of each source: {place}" in capsys.readouterr().out
+    with Image.open(place) as page:
+        sheet = np.asarray(page)
+    one, other = sheet[-276:-6, 6:486], sheet[-276:-6, 492:972]  # 270 rows of 480 pixels each
+    assert np.array_equal(one, other[..., ::-1]) and not np.array_equal(one, other)
+    assert main(["data", "check", str(folder), "--picture", str(tmp_path / "here" / "both.png"), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["picture"] == str(tmp_path / "here" / "both.png") and (tmp_path / "here" / "both.png").is_file()
+    assert (
+        result["colours"][0]["told"] is None and "2025-11-14, images, 64x36 (8 files)" in result["colours"][0]["source"]
+    )

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.planted import changed, clean_set, evidence, filmed, shown, turned, varied_set
+from support.planted import changed, clean_set, evidence, filmed, shown, sources, swapped, turned, varied_set
 
 from robovlms_mobile.checking.misleading.everything import KINDS, misleading
 from robovlms_mobile.checking.misleading.instructions_said import accuracy, script, words
@@ -105,7 +105,34 @@ def same_text(films):
     return [changed(each, instruction="Drive to the cup.") for each in films]
 
 
+def silent(films):
+    return [changed(each, color_order=None) for each in films]
+
+
+def other_day(film):
+    path = film.episode.path
+    return path.with_name(path.name.replace("20251114", "20251120"))
+
+
+def a_day_swapped(films):
+    """What the second half was recorded with has red and blue the other way round, and nobody says so."""
+    films = silent(films)
+    half = len(films) // 2
+    return [*films[:half], *(swapped(each, path=other_day(each)) for each in films[half:])]
+
+
+def grey(films):
+    return [shown(each.episode, each.frames[:, :1].repeat(3, 1)) for each in silent(films)]
+
+
 PLANTED = {  # name → (what plants it, the kind that finds it, words of the finding)
+    "colours of a day": (a_day_swapped, "colours mixed", "2025-11-20, images, 128x72"),
+    "colours not as the files say": (
+        lambda films: [swapped(each) for each in films],
+        "colours contradicted",
+        "files say one order, and their pixels another: 2025-11-14",
+    ),
+    "grey, and nobody says": (grey, "colours open", "are the colours RGB or BGR?"),
     "99 % left": (one_sided, "one side or action", "38 of 39 episodes pass on the left (97%)"),
     "one action": (always_ahead, "one side or action", "960 of 960 actions are linear_x + (100%)"),
     "all labels turned": (lambda films: list(map(turned, films)), "labels against pixels", "left is recorded as right"),
@@ -147,6 +174,23 @@ def test_what_is_planted_is_found(clean, name):
     assert kind in found, sorted(found)
     assert any(said in each.what for each in found[kind]), [each.what for each in found[kind]]
     assert all(each.where == "the folder" and (each.fix or each.level == "ok") for each in found[kind])
+
+
+@pytest.mark.parametrize(("turn", "order", "other"), [(changed, "rgb", "bgr"), (swapped, "bgr", "rgb")])
+def test_colours_against_the_config_are_an_error_and_unsaid_ones_a_fact(clean, turn, order, other):
+    films = [turn(each, color_order=None) for each in clean]
+    (finding,) = kinds(evidence(films, color_order=other))["colours contradicted"]
+    assert finding.level == "error" and f"color_order is {other}, and the pixels say {order}" in finding.what
+    assert f'"color_order": "{order}" into both' in finding.fix and kinds(evidence(films, color_order=order)) == {}
+    (finding,) = kinds(evidence(films))["colours open"]
+    assert finding.level == "ok" and f"40 files do not say RGB or BGR, and their pixels say {order}" in finding.what
+
+
+def test_a_run_that_would_ask_is_an_error_of_its_config(clean):
+    for order, level in (("", "warn"), (None, "error")):
+        (finding,) = kinds(evidence(grey(clean), color_order=order))["colours open"]
+        assert finding.level == level and '"color_order": "rgb" or "bgr"' in finding.fix
+    assert kinds(evidence(grey(clean), color_order="bgr")) == {}
 
 
 def test_turning_as_the_pictures_turn_is_no_contradiction(clean):
@@ -222,19 +266,29 @@ def test_accuracy_is_measured_on_others_alone():
     assert (script("왼쪽으로 go"), script("12"), words("Go, on!")) == ("HANGUL", "", {"go", "on"})
 
 
+def verdict(films, order):
+    """What is decided of a set of one order: right, wrong or undecided."""
+    decided = {each.decided for each in sources(films)}
+    return {frozenset({order}): "right", frozenset({None}): "undecided"}.get(frozenset(decided), "wrong")
+
+
 @pytest.mark.slow
 def test_what_is_planted_is_found_and_clean_sets_raise_nothing_over_many_sets(capsys):
     """Prints, by what is planted, in how many sets it is found, and which findings the same sets raise without it."""
-    found, alarms = Counter(), Counter()
+    found, alarms, rgb, bgr = (Counter() for _ in range(4))
     for seed in range(1, SETS + 1):
         films = varied_set(seed)
         alarms.update(kinds(evidence(films)))
+        rgb[verdict(silent(films), "rgb")] += 1
+        bgr[verdict([swapped(each) for each in silent(films)], "bgr")] += 1
         if seed <= PLANTS:
             found.update(name for name, (plant, kind, _) in PLANTED.items() if kind in kinds(evidence(plant(films))))
     rows = [f"| {name} | {kind} | {found[name]} of {PLANTS} |" for name, (_, kind, _) in PLANTED.items()]
     clean = [f"| {kind} | {alarms[kind]} of {SETS} |" for kind in KINDS]
     heads = ("| planted | finding | found |", "|---|---|---|"), ("| finding | of clean sets |", "|---|---|")
+    told = f"colours of the same sets, where files do not say: {dict(rgb)} as RGB, {dict(bgr)} as BGR"
     with capsys.disabled():
-        print("", *heads[0], *rows, "", *heads[1], *clean, sep="\n")
+        print("", *heads[0], *rows, "", *heads[1], *clean, "", told, sep="\n")
+    assert min(rgb["right"], bgr["right"]) >= 0.9 * SETS and rgb["wrong"] == bgr["wrong"] == 0
     assert min(found[name] for name in PLANTED) >= 0.9 * PLANTS, found
     assert sum(alarms.values()) <= 0.001 * SETS * len(KINDS), alarms

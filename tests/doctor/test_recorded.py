@@ -1,5 +1,6 @@
 """What is said of the episodes that a run would train on."""
 
+import h5py
 import numpy as np
 from support.doctor import look, only, record
 
@@ -98,6 +99,16 @@ class TestData:
         seen = look(recorded.episodes, subject(train_dataset=right, val_dataset=right))
         assert "instruction has nothing for" in only(seen, "error")[0]
         assert only(seen, "error")[0].endswith(' | Add the scenario, or a "default".')
+
+    def test_colours_that_nobody_knows_are_an_error_until_the_config_says(self, subject, recordings):
+        for path in recordings.glob("*.h5"):
+            with h5py.File(path, "a") as file:
+                del file.attrs["color_order"]
+        for order, level in ((None, "error"), ("bgr", None)):
+            blocks = {name: {"color_order": order} for name in ("train_dataset", "val_dataset")}
+            found = [each for each in look(recorded.episodes, subject(**blocks)) if "RGB or BGR" in each[2]]
+            assert [each[0] for each in found] == ([level] if level else [])
+            assert all('write "color_order": "rgb" or "bgr" into both dataset blocks' in each[2] for each in found)
 
     def test_a_block_it_cannot_judge_is_said_to_be_unchecked(self, subject):
         seen = look(recorded.episodes, subject(train_dataset={"type": "Other"}, val_dataset={"windws": "full"}))

@@ -108,6 +108,12 @@ def test_pngs_lie_beside_the_page(report):
     assert all((report[1] / name).read_bytes()[:4] == b"\x89PNG" for name in drawn)
 
 
+def test_each_source_is_shown_as_rgb_and_as_bgr(report):
+    _, _, page, _ = report
+    assert page.count('alt="a frame read as bgr"') == page.count("<em>as the files say</em>") >= 1
+    assert "files): files say rgb" in page
+
+
 def test_progress_tells_of_every_kind_of_work_to_its_end(report):
     ends = {what: done == total for what, done, total in report[3]}
     assert ends == {"reading": True, "looking": True, "drawing": True}

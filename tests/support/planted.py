@@ -9,6 +9,8 @@ import numpy as np
 from robovlms_mobile.checking.misleading.evidence import Evidence, texts_of
 from robovlms_mobile.checking.misleading.motion import motion
 from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.colours.hues import seen
+from robovlms_mobile.data.colours.sources import sources_of
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.split.stratify import split_stratified
 from robovlms_mobile.simulation.driver import SPEED, STEP
@@ -34,6 +36,7 @@ def write(folder, films):
             file["images"] = np.moveaxis(each.frames, 1, -1)
             file["actions"] = each.episode.actions
             file.attrs["total_duration"] = each.episode.seconds
+            file.attrs.update({"color_order": each.episode.color_order} if each.episode.color_order else {})
             if each.episode.instruction:
                 file["language_instruction"] = [each.episode.instruction]
 
@@ -54,6 +57,7 @@ def filmed(index, seed=0, **options):
         scenario=made.world.scenario,
         size=SIZE,
         seconds=made.attributes["total_duration"],
+        color_order=made.attributes["color_order"],
     )
     return shown(episode, np.moveaxis(made.images, -1, 1))
 
@@ -81,7 +85,7 @@ def _in_other_light(film, rng):
     return shown(film.episode, np.clip(film.frames * gain + noise, 0, 255).astype(np.uint8))
 
 
-def evidence(films, option=None, split=None):
+def evidence(films, option=None, split=None, color_order=""):
     """The Evidence of a set, its split as a run would have it."""
     episodes = sorted((each.episode for each in films), key=lambda each: each.name)
     return Evidence(
@@ -90,7 +94,25 @@ def evidence(films, option=None, split=None):
         texts_of(episodes, Block("the folder", instruction=option)),
         split or split_stratified(episodes),
         {each.episode.name: each.moved for each in films},
+        sources=sources(films),
+        color_order=color_order,
     )
+
+
+def sources(films):
+    """Who recorded a set, as its pictures tell it."""
+    frames = {each.episode.name: each.frames for each in films}
+
+    def look(episode, text):
+        order = -1 if episode.color_order == "bgr" else 1
+        return seen([np.moveaxis(frames[episode.name][number], 0, -1)[..., ::order] for number in (0, 12)], text)
+
+    return sources_of([each.episode for each in films], doubt=True, look=look)
+
+
+def swapped(film, **fields):
+    """A film with red and blue swapped, and other fields of its Episode."""
+    return changed(replace(film, frames=film.frames[:, ::-1]), **fields)
 
 
 def changed(film, **fields):

@@ -1,10 +1,13 @@
 """All findings about what misleads, in one list. `data check`, `data report` and `doctor` ask here."""
 
-from robovlms_mobile.checking.misleading import instructions_said, labels, spread, two_sides
+from robovlms_mobile.checking.misleading import colour_order, instructions_said, labels, spread, two_sides
 from robovlms_mobile.checking.misleading.evidence import Evidence
 from robovlms_mobile.findings import LEVELS, Finding
 
 KINDS = {
+    "colours mixed": colour_order.mixed,
+    "colours contradicted": colour_order.contradicted,
+    "colours open": colour_order.left_open,
     "one side or action": spread.one_sided,
     "labels against pixels": labels.contradicted,
     "labels against names": labels.against_the_names,

@@ -8,6 +8,7 @@ import numpy as np
 
 from robovlms_mobile.checking.misleading.motion import motion
 from robovlms_mobile.data.block import Block
+from robovlms_mobile.data.colours.sources import Source
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.data.frame_store.store import FrameStore
 from robovlms_mobile.data.hdf5.frames import each_frame
@@ -32,6 +33,8 @@ class Evidence:
         motion: name → (T - 1,) as `motion.motion` gives it, of the episodes that were looked at.
         signatures: name → (3, 16, 16) uint8 grey thumbnails, as far as they are known.
         one_sided: the block says that nearly one side, or one action, is meant.
+        sources: who recorded the episodes, with the order of their colours, as far as anybody looked.
+        color_order: the config's; None where it says none, "" where there is no config.
     """
 
     episodes: list[Episode]
@@ -41,6 +44,8 @@ class Evidence:
     motion: dict[str, np.ndarray] = field(default_factory=dict)
     signatures: dict[str, np.ndarray] = field(default_factory=dict)
     one_sided: bool = False
+    sources: list[Source] = field(default_factory=list)
+    color_order: str | None = ""
 
     @property
     def enough(self) -> bool:

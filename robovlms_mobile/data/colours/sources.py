@@ -1,12 +1,12 @@
 """Which recording sources a folder has, and for each of them whether it is RGB or BGR, with what confidence."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import exp
 
 from robovlms_mobile.data.circumstances import NAME, started
-from robovlms_mobile.data.colours.hues import look_at, ratios
+from robovlms_mobile.data.colours.hues import Look, look_at, ratios
 from robovlms_mobile.data.episodes import Episode
 from robovlms_mobile.errors import DataError
 
@@ -45,13 +45,19 @@ class Source:
         return str(self.episodes[0].path.parent / (f"episode_{day}_*.h5" if day else "*.h5"))
 
     def __str__(self) -> str:
-        """`2026-07-01, images, 1280×720 (225 files): undecided, 62% for rgb`."""
-        sure = f"{max(self.chance, 1 - self.chance):.0%} for {'rgb' if self.chance >= 0.5 else 'bgr'}"
-        what = f"say {self.told}" if self.told else self.decided or "undecided"
-        return f"{self.name} ({len(self.episodes)} files): {what}, {sure if self.evidence else 'not looked at'}"
+        """`2026-07-01, images, 1280x720 (225 files): undecided, 62% rgb`."""
+        likelier = f"{max(self.chance, 1 - self.chance):.0%} {'rgb' if self.chance >= 0.5 else 'bgr'}"
+        found = f"pixels say {likelier}" if self.decided else f"undecided, {likelier}" if self.evidence else ""
+        told = f"files say {self.told}" if self.told else ""
+        return f"{self.name} ({len(self.episodes)} files): {', '.join(filter(None, (told, found)))}"
 
 
-def sources_of(episodes: Iterable[Episode], instruction: object = None, doubt: bool = False) -> list[Source]:
+def sources_of(
+    episodes: Iterable[Episode],
+    instruction: object = None,
+    doubt: bool = False,
+    look: Callable[[Episode, str], Look] = look_at,
+) -> list[Source]:
     """Look at a few episodes of every source and decide.
 
     What a day alone does not tell, all days of its layout together may, where none of them says otherwise.
@@ -60,6 +66,7 @@ def sources_of(episodes: Iterable[Episode], instruction: object = None, doubt: b
         episodes: of one folder.
         instruction: the dataset block's.
         doubt: look also at files that say their order, though all do.
+        look: how an episode is looked at, with what the robot is told in it.
     """
     groups: dict[tuple, list] = {}
     for episode in episodes:
@@ -67,7 +74,7 @@ def sources_of(episodes: Iterable[Episode], instruction: object = None, doubt: b
     if not doubt and all(layout[0] for layout, _ in groups):
         return [_source(key, group, [], []) for key, group in groups.items()]
     each_of = max(2, min(LOOKED_AT, IN_ALL // max(len(groups), 1)))
-    looks = {key: _looks(group, each_of, instruction) for key, group in groups.items()}
+    looks = {key: _looks(group, each_of, instruction, look) for key, group in groups.items()}
     told = [look for (layout, _), found in looks.items() if layout[0] for look in found]
     alone = {key: _source(key, group, looks[key], told) for key, group in groups.items()}
     days: dict[tuple, list] = {}
@@ -100,18 +107,18 @@ def _day(episode):
     return moment and f"{moment:%Y-%m-%d}"
 
 
-def _looks(group, most, instruction):
+def _looks(group, most, instruction, look):
     found = []
     for number in sorted({round(i * (len(group) - 1) / max(1, most - 1)) for i in range(most)}):
         text = instruction if isinstance(instruction, str) else group[number].instruction or ""
         with suppress(DataError):  # what is damaged is said elsewhere
-            found.append(look_at(group[number], text))
+            found.append(look(group[number], text))
     return found
 
 
 def _source(key, group, looks, told):
     (order, _, images, size, _), day = key
-    name = ", ".join(filter(None, (day, images, "{}×{}".format(*size) if size else "")))
+    name = ", ".join(filter(None, (day, images, "{}x{}".format(*size) if size else "")))
     evidence = ratios(looks, [] if order else told) if looks else {}
     sign = -1 if order == "bgr" else 1  # those were looked at as they say
     return Source(tuple(group), name, order, 1 / (1 + exp(-sign * sum(evidence.values()))), evidence)

@@ -75,21 +75,22 @@ def _decided(block, paths, stamps, place):
 def question(where: str, sources: Sequence[Source]) -> tuple[str, str]:
     """Return what is not known of the colours in a folder, and what to do."""
     silent = [each for each in sources if each.told is None]
-    listed = _listed(silent)
+    listed = listed_sources(silent)
     orders = {each.decided for each in silent}
     if {"rgb", "bgr"} <= orders:
         return f"{where}: RGB and BGR are mixed: {listed}.", f"{CHECK.format(where)}; {written(silent)}."
     fix = f'{CHECK.format(where)}: write "color_order": "rgb" or "bgr" into both dataset blocks, whichever looks right.'
     return (
-        f"{where}: are the colours RGB or BGR? Not all files say, the config does not, pixels leave it open: {listed}.",
+        f"{where}: are the colours RGB or BGR? Neither files nor config say, and pixels leave it open: {listed}.",
         fix,
     )
 
 
-def written(sources: Sequence[Source]) -> str:
-    """Return how to write into files what their pixels say."""
+def written(sources: Sequence[Source], anew: bool = False) -> str:
+    """Return how to write into files what their pixels say; `anew` in place of what they say."""
+    write = "__setitem__" if anew else "setdefault"
     lines = [
-        f"python -c \"import glob, h5py; [h5py.File(name, 'a').attrs.setdefault('color_order', '{each.decided}') "
+        f"python -c \"import glob, h5py; [h5py.File(name, 'a').attrs.{write}('color_order', '{each.decided}') "
         f"for name in glob.glob('{each.files}')]\""
         for each in sources[:SHOWN]
         if each.decided
@@ -97,7 +98,8 @@ def written(sources: Sequence[Source]) -> str:
     return f"write into the files what they are: {'; '.join(lines)}"
 
 
-def _listed(sources):
+def listed_sources(sources: Sequence[Source]) -> str:
+    """Return the first sources in words, and how many more there are."""
     shown = "; ".join(map(str, sources[:SHOWN]))
     return shown + (f"; and {len(sources) - SHOWN} more sources" if len(sources) > SHOWN else "")
 

@@ -57,13 +57,13 @@ def block(folder, **options):
 def test_synthetic_rooms_are_decided_right(recordings, tmp_path, turned):
     (source,) = found(write(tmp_path, recordings, turned))
     assert source.decided == ("bgr" if turned else "rgb") and source.told is None
-    assert source.name == "2025-11-14, images, 128×72" and len(source.episodes) == EPISODES
+    assert source.name == "2025-11-14, images, 128x72" and len(source.episodes) == EPISODES
 
 
 def test_grey_pictures_tell_nothing(recordings, tmp_path):
     (source,) = found(write(tmp_path, recordings, grey=True))
     assert source.decided is None and source.chance == pytest.approx(0.5)
-    with pytest.raises(ConfigError, match=r'RGB or BGR\?.*undecided, 50%.*data check .*"color_order": "rgb" or "bgr"'):
+    with pytest.raises(ConfigError, match=r'RGB or BGR\?.*undecided, 50% .*data check .*"color_order": "rgb" or "bgr"'):
         settled(block(tmp_path))
     with pytest.raises(ConfigError, match="RGB or BGR"):
         MobileVLAH5Dataset(data_dir=str(tmp_path), window_size=2, fwd_pred_next_n=2, is_training=True)
@@ -184,7 +184,9 @@ def test_files_that_all_say_are_not_looked_at(recordings, tmp_path):
 def test_a_mixed_folder_is_refused_with_commands_that_mend_it(recordings, tmp_path):
     write(tmp_path, recordings, turned=True)
     write(tmp_path, recordings, date="20251116")
-    with pytest.raises(ConfigError, match=r"RGB and BGR are mixed: 2025-11-14.*: bgr.*2025-11-16.*: rgb") as raised:
+    with pytest.raises(
+        ConfigError, match=r"RGB and BGR are mixed: 2025-11-14.*: pixels say 9\d% bgr.*2025-11-16.*9\d% rgb"
+    ) as raised:
         settled(block(tmp_path))
     commands = [each.rstrip(".") for each in str(raised.value).partition("what they are: ")[2].split("; python")]
     script = commands[0].partition('-c "')[2].rstrip('"')
