@@ -12,14 +12,17 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="folder of the episode files")
     parser.add_argument("--pattern", default="episode_*.h5", help="which files (default episode_*.h5)")
     parser.add_argument("--size", type=int, default=224, help="pixels across a decoded frame (default 224)")
-    parser.add_argument("--color-order", choices=("rgb", "bgr"), default="rgb", help="how the files store colours")
+    parser.add_argument("--color-order", choices=("rgb", "bgr"), help="of files that do not say it (default: asked)")
     parser.add_argument("--dir", help="where stores are kept, as mobile.frames.dir (default: beside the data)")
     parser.add_argument("--drop", action="store_true", help="remove the decoded frames of this folder, all sizes")
     parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build or drop. Raises DataError without episodes; OSError text when the disk does not take it."""
+    """Build or drop. Raises DataError without episodes, or with the system's words when the disk does not take it.
+
+    Raises ConfigError where nobody knows whether files are RGB or BGR.
+    """
     from robovlms_mobile.data.frame_store.build import build, drop_stores, progress_bar
     from robovlms_mobile.data.frame_store.store import open_store
 
@@ -27,11 +30,14 @@ def run(args: argparse.Namespace) -> int:
         result: dict[str, Any] = {"dropped": drop_stores(args.folder, args.dir)}
         text = "\n".join(f"dropped {folder}" for folder in result["dropped"]) or "nothing to drop"
     else:
+        from robovlms_mobile.data.block import Block
+        from robovlms_mobile.data.colours.unsaid import settled
         from robovlms_mobile.data.episodes import find_episodes
         from robovlms_mobile.errors import DataError
 
         paths = find_episodes(args.folder, args.pattern)
-        store = open_store(args.folder, args.size, args.color_order, args.dir)
+        block = settled(Block(args.folder, args.pattern, color_order=args.color_order), args.dir)
+        store = open_store(args.folder, args.size, block.color_order or "rgb", args.dir)
         try:
             with progress_bar() as progress:
                 build(store, paths, None if args.json else progress)

@@ -22,8 +22,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--color-order",
         nargs="+",
         choices=("rgb", "bgr"),
-        default=["rgb"],
-        help="how the files store colours: one for all folders, or one for each (default rgb)",
+        default=[None],
+        help="of files that do not say: one for all folders, or one for each (default: their pixels say)",
     )
     parser.add_argument("--instruction", metavar="TEXT", help="of all episodes (default: the files' own)")
     parser.add_argument("--fps", type=int, metavar="N", help="frames a second (default: as recorded, rounded)")
@@ -32,9 +32,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Export and say what it cost. Returns 0. Raises DataError also where the disk does not take it."""
+    """Export and say what it cost. Returns 0. Raises DataError also where the disk does not take it.
+
+    Raises ConfigError where nobody knows whether files are RGB or BGR.
+    """
     from tqdm import tqdm
 
+    from robovlms_mobile.data.block import Block
+    from robovlms_mobile.data.colours.unsaid import settled
     from robovlms_mobile.errors import DataError
     from robovlms_mobile.interchange.lerobot_export import Source, export_lerobot
     from robovlms_mobile.interchange.lerobot_format import place_of
@@ -44,7 +49,10 @@ def run(args: argparse.Namespace) -> int:
             f"{len(args.color_order)} colour orders for {len(args.folders)} folders.", "Give one, or one each."
         )
     orders = args.color_order * (len(args.folders) if len(args.color_order) == 1 else 1)
-    sources = [Source(*each) for each in zip(args.folders, orders, strict=True)]
+    blocks = [
+        Block(folder, args.pattern, color_order=order) for folder, order in zip(args.folders, orders, strict=True)
+    ]
+    sources = [Source(str(each.data_dir), each.color_order or "rgb") for each in map(settled, blocks)]
     with tqdm(unit=" episodes", disable=args.json, delay=0.5) as bar:
         try:
             done = export_lerobot(

@@ -79,7 +79,10 @@ def question(where: str, sources: Sequence[Source]) -> tuple[str, str]:
     orders = {each.decided for each in silent}
     if {"rgb", "bgr"} <= orders:
         return f"{where}: RGB and BGR are mixed: {listed}.", f"{CHECK.format(where)}; {written(silent)}."
-    fix = f'{CHECK.format(where)}: write "color_order": "rgb" or "bgr" into both dataset blocks, whichever looks right.'
+    fix = (
+        f'{CHECK.format(where)}: write "color_order": "rgb" or "bgr" into both dataset blocks, whichever looks right '
+        "(other verbs: --color-order)."
+    )
     return (
         f"{where}: are the colours RGB or BGR? Neither files nor config say, and pixels leave it open: {listed}.",
         fix,

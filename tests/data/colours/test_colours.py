@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from robovlms_mobile.cli import main
 from robovlms_mobile.config.unsaid_colours import say_colours
 from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.colours import sources, unsaid
@@ -68,6 +69,16 @@ def test_grey_pictures_tell_nothing(recordings, tmp_path):
     with pytest.raises(ConfigError, match="RGB or BGR"):
         MobileVLAH5Dataset(data_dir=str(tmp_path), window_size=2, fwd_pred_next_n=2, is_training=True)
     assert not list(tmp_path.rglob(KEPT))
+
+
+@pytest.mark.parametrize("verb", [["data", "cache"], ["data", "export", "--to", "nowhere"]])
+def test_verbs_that_read_frames_ask_as_a_run_does(recordings, tmp_path, verb, capsys):
+    folder = write(tmp_path / "grey", recordings[:2], grey=True)
+    assert main([*verb, str(folder)]) != 0
+    assert "RGB or BGR?" in capsys.readouterr().err
+    assert not list(folder.rglob("*.npy"))
+    assert main(["data", "cache", "--color-order", "bgr", "--size", "8", str(folder), "--json"]) == 0
+    assert "-bgr-" in json.loads(capsys.readouterr().out)["folder"]
 
 
 def test_all_evidence_changes_its_sign_with_the_reading(recordings):
