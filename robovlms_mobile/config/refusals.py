@@ -41,7 +41,7 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         yield from _trainer(trainer)
         several = [where for where, _, _ in blocks(config)] != [name for name in ROLES if name in config]
         keys, half = head.get("type") == "MobileKeyDecoder", mobile.get("base_dtype") is not None
-        episode = any(block.get("batch") == "episode" for block in mobile_blocks(config))
+        episode = any(block.get("batch", "window") != "window" for block in mobile_blocks(config))
         concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
         savers = (setup.get("gradient_checkpointing"), mobile.get("optimizer"), setup.get("bits"))
         concerns["memory_savers"] = any(told not in (None, True, False, -1) for told in savers)

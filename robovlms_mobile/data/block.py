@@ -53,7 +53,7 @@ class Block:
         scenario_from: which attributes tell scenario, pattern, distance and session, where the name does not.
         recorded_dims: the columns of the recorded actions, where a file does not name them.
         one_sided: episodes of nearly one side, or one action, are meant.
-        batch: "window", or "episode": the windows of an episode together, see `data.whole_episodes`.
+        batch: "window", "episode" (all windows of one together), or so many of them at most; see `data.whole_episodes`.
 
     Raises:
         ConfigError: values that do not fit, all of them.
@@ -80,7 +80,7 @@ class Block:
     scenario_from: dict | None = None
     recorded_dims: list | None = None
     one_sided: bool = False
-    batch: str = "window"
+    batch: str | int = "window"
 
     def __post_init__(self) -> None:
         check_values(vars(self), RULES, "dataset block")
@@ -164,7 +164,7 @@ RULES: Rules = {
     "scenario_from": (_sources, "an object of scenario, pattern, distance or session → attribute, or a list of them"),
     "recorded_dims": (lambda value: value is None or _dims(value), f"a list out of {list(ACTION_DIMS)}, each once"),
     "one_sided": (lambda value: isinstance(value, bool), "true or false"),
-    "batch": _one_of("window", "episode"),
+    "batch": (lambda value: value in ("window", "episode") or whole(value, 2), '"window", "episode" or from 2 on'),
 }
 AUGMENT_KEYS = ("mirror", "color_jitter", "random_crop", "rgb_pad")
 BLOCK_KEYS = ("type", *RULES, "model_name", "sampler")

@@ -58,7 +58,7 @@ class MobileVLAH5Dataset(Dataset):
         self.epoch = run_epoch()
         self.episodes = self._own_episodes()
         self.samples = self._index()
-        self.whole = _whole_episodes(self) if self.block.batch == "episode" else None
+        self.whole = _whole_episodes(self) if self.block.batch != "window" else None
         self._report()
 
     def __len__(self):

@@ -1,5 +1,9 @@
-"""`"batch": "episode"`: a batch is all windows of one episode, and each of its frames is in it once."""
+"""`"batch": "episode"` or `"batch": 8`: all windows of an episode, or at most eight after each other, are one batch.
 
+Each frame is in it once, however many of its windows show it.
+"""
+
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class WholeEpisodes:
-    """The episodes of a dataset that have windows, as its samples.
+    """The windows of a dataset in batches, as its samples: all of an episode, or runs of about equal length.
 
-    Upstream's trainer cuts `rgb` to the window's frames along its second axis, so an episode's frames travel as
+    Upstream's trainer cuts `rgb` to the window's frames along its second axis, so a batch's frames travel as
     samples of one frame each; the backbone makes the windows again out of their features, see `model.shared_frames`.
 
     Args:
@@ -26,28 +30,26 @@ class WholeEpisodes:
     """
 
     def __init__(self, dataset: "MobileVLAH5Dataset"):
-        self.dataset = dataset
-        self.first: list[int] = []  # number of each episode's first window
-        self.count: list[int] = []  # how many it has
-        for number, (_, start) in enumerate(dataset.samples):
-            if start == 0:
-                self.first.append(number)
-                self.count.append(0)
-            self.count[-1] += 1
+        self.dataset, self.runs = dataset, []  # of (number of the first window, how many there are)
+        begins = [number for number, (_, start) in enumerate(dataset.samples) if start == 0]
+        for first, end in pairwise([*begins, len(dataset.samples)]):
+            most = end - first if dataset.block.batch == "episode" else dataset.block.batch
+            for run in np.array_split(np.arange(first, end), -(-(end - first) // most)):
+                self.runs.append((int(run[0]), len(run)))
 
     def __len__(self) -> int:
-        return len(self.first)
+        return len(self.runs)
 
     def sample(self, index: int) -> dict:
-        """Return an episode with V windows: rgb (T, 3, H, W'), action (V, W + N - 1, 7), chunck_mask (V, W, N), …
+        """Return V windows of an episode: rgb (T, 3, H, W'), action (V, W + N - 1, 7), chunck_mask (V, W, N), …
 
-        T is the number of frames that a window shows. What is drawn for an augmentation is the episode's.
+        T is the number of frames that they show. What is drawn for an augmentation is drawn once for all of them.
         """
-        data, first, count = self.dataset, self.first[index], self.count[index]
-        episode = data.samples[first][0]
+        data, (first, count) = self.dataset, self.runs[index]
+        episode, start = data.samples[first]
         shift, sizes = int(data.block.shift_first), (data.window_size, data.chunk_size)
-        windows = [make_window(start, episode.length, *sizes, shift) for start in range(count)]
-        rgb = data._pixels(episode, np.arange(windows[-1].frames[-1] + 1))
+        windows = [make_window(start + number, episode.length, *sizes, shift) for number in range(count)]
+        rgb = data._pixels(episode, np.arange(start, windows[-1].frames[-1] + 1))
         actions, text = episode.actions, instruction_for(episode, data.block.instruction)
         if data.augmentation:
             generator = generator_of(data.transform.seed if data.transform else 0, data.epoch.value, index)
@@ -62,7 +64,7 @@ class WholeEpisodes:
         }
 
     def batch(self, sample: dict) -> Batch:
-        """Return upstream's batch of an episode: rgb (T, 1, 3, H, W'), text (T, L), the rest of its V windows."""
+        """Return upstream's batch of a sample: rgb (T, 1, 3, H, W'), text (T, L), the rest of its V windows."""
         end_with_parent()
         frames, chunk = len(sample["rgb"]), self.dataset.chunk_size
         text, text_mask = self.dataset.text_fn([sample["raw_text"]])

@@ -13,10 +13,12 @@ FRAMES = 18  # of the longest episode, where the episodes are not here: the lab'
 def counted_windows(configs: dict) -> tuple[int, int]:
     """Return (windows of a training batch, frames of it that go through the model)."""
     block, window = configs["train_dataset"], configs["window_size"]
-    if block.get("batch") != "episode":
+    if (batch := block.get("batch", "window")) == "window":
         return configs["batch_size"], configs["batch_size"] * window
     length, sizes, shift = _longest(block), (window, configs["fwd_pred_next_n"]), int(block.get("shift_first", False))
     windows = max(1, len(window_starts(length, *sizes, block.get("windows", "padded"), shift)))
+    if batch != "episode":
+        windows = -(-windows // -(-windows // batch))  # of runs of about equal length the longest
     return windows, int(make_window(windows - 1, length, *sizes, shift).frames[-1]) + 1
 
 
@@ -29,7 +31,7 @@ def counted_batch(configs: dict, text: int) -> dict:
     """
     size, window, chunk = configs["image_size"], configs["window_size"], configs["fwd_pred_next_n"]
     windows, frames = counted_windows(configs)
-    apart = configs["train_dataset"].get("batch") != "episode"
+    apart = configs["train_dataset"].get("batch", "window") == "window"
     samples, shown = (windows, window) if apart else (frames, 1)
     return {
         "vision_x": torch.zeros(samples, shown, 3, size, size, dtype=torch.uint8),

@@ -89,7 +89,7 @@ def _changes(configs: dict) -> Iterator[dict[str, Any]]:
         yield {"mobile.embeddings": "host"}
     if checkpointing not in (True, "auto"):
         yield {"train_setup.gradient_checkpointing": True}
-    if configs["train_dataset"].get("batch") == "episode":
+    if configs["train_dataset"].get("batch", "window") != "window":
         steps = counted_windows(configs)[0] * trainer.get("accumulate_grad_batches", 1)
         apart = {f"{block}.batch": "window" for block in ("train_dataset", "val_dataset")}
         yield {**apart, "trainer.accumulate_grad_batches": steps}

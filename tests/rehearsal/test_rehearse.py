@@ -94,18 +94,24 @@ def test_an_episode_computes_less_for_each_window_and_is_taken_apart_where_it_do
 
 
 @pytest.mark.parametrize(
-    ("lengths", "windows", "expected"),
-    [((), "padded", (18, 18)), ((), "full", (5, 8)), ((18, 30, 24), "padded", (30, 30)), ((30,), "full", (17, 20))],
+    ("lengths", "windows", "batch", "expected"),
+    [
+        ((), "padded", "episode", (18, 18)),
+        ((), "padded", 8, (6, 9)),
+        ((), "full", "episode", (5, 8)),
+        ((18, 30, 24), "padded", "episode", (30, 30)),
+        ((30,), "full", 8, (6, 9)),
+    ],
 )
-def test_the_batch_that_is_counted_is_the_longest_episode(tmp_path, lengths, windows, expected):
+def test_the_batch_that_is_counted_is_the_longest_episode(tmp_path, lengths, windows, batch, expected):
     for number, length in enumerate(lengths):
         with h5py.File(tmp_path / f"episode_{number}.h5", "w") as file:
             file["images"], file["actions"] = np.zeros((length, 9, 16, 3), np.uint8), np.zeros((length, 3))
-    block = {"data_dir": str(tmp_path), "windows": windows, "batch": "episode"}
+    block = {"data_dir": str(tmp_path), "windows": windows, "batch": batch}
     sizes = {"window_size": 4, "fwd_pred_next_n": 10, "image_size": 8, "batch_size": 1}
-    batch = counted_batch({"train_dataset": block, **sizes}, text=20)
-    assert (len(batch["action_mask"]), len(batch["vision_x"])) == expected
-    assert batch["vision_x"].shape[1] == 1 and len(batch["lang_x"]) == expected[1]
+    counted = counted_batch({"train_dataset": block, **sizes}, text=20)
+    assert (len(counted["action_mask"]), len(counted["vision_x"])) == expected
+    assert counted["vision_x"].shape[1] == 1 and len(counted["lang_x"]) == expected[1]
 
 
 def test_a_device_that_is_not_known_names_those_that_are():

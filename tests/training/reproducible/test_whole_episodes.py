@@ -7,6 +7,7 @@ from torch.utils.data import DataLoader, DistributedSampler, RandomSampler
 
 from robovlms_mobile.data.dataset import MobileVLAH5Dataset
 from robovlms_mobile.data.epoch import run_epoch, set_epoch
+from robovlms_mobile.model.shared_frames import as_windows
 from robovlms_mobile.training.reproducible.order import order_by_epoch
 
 AUGMENTED = {"mirror": 0.5, "color_jitter": 0.2, "random_crop": 0.8, "rgb_pad": 2}
@@ -27,14 +28,16 @@ class Data(LightningDataModule):
         return DataLoader(self.dataset, 1, sampler=sampler, drop_last=True, collate_fn=self.dataset.collater)
 
 
+def made(episodes, batch, **options):
+    sides = {"is_training": True, "norm_min": -1.15, "norm_max": 1.15, "shift_first": True, "train_split": 0.7}
+    dataset = MobileVLAH5Dataset(data_dir=str(episodes), batch=batch, **sides, **SIZES, **options)
+    dataset.text_fn = lambda sentences: (torch.tensor([[len(each) for each in sentences]]),) * 2
+    return dataset
+
+
 @pytest.fixture(scope="module")
 def dataset(episodes):
-    options = {"batch": "episode", "shift_first": True, "train_split": 0.7, **AUGMENTED}
-    made = MobileVLAH5Dataset(
-        data_dir=str(episodes), is_training=True, norm_min=-1.15, norm_max=1.15, **SIZES, **options
-    )
-    made.text_fn = lambda sentences: (torch.tensor([[len(each) for each in sentences]]),) * 2
-    return made
+    return made(episodes, "episode", **AUGMENTED)
 
 
 @pytest.fixture
@@ -86,3 +89,20 @@ def test_two_processes_share_an_epoch(dataset, passed):
 
 def test_a_process_that_goes_on_has_its_share_of_the_rest(passed):
     assert same(passed(2, consumed=1, rank=1), passed(2, rank=1)[1:])
+
+
+@pytest.mark.parametrize(
+    ("batch", "sizes"), [("episode", [17] * 4), (6, [6, 6, 5] * 4), (8, [6, 6, 5] * 4), (20, [17] * 4)]
+)
+def test_a_batch_is_windows_after_each_other_and_each_is_in_one(episodes, batch, sizes):
+    dataset = made(episodes, batch)
+    batches = [dataset.collater([dataset[number]]) for number in range(len(dataset))]
+    assert [len(each["index"]) for each in batches] == sizes
+    assert torch.cat([each["index"] for each in batches]).tolist() == list(range(len(dataset.samples)))
+    for each in batches:
+        apart = [dataset.window(number) for number in each["index"].tolist()]
+        frames = each["rgb"].flatten(1)[:, None, None]  # as features: (T, 1, 1, D)
+        shown = as_windows(frames, len(apart), SIZES["window_size"]).flatten(2)
+        assert torch.equal(shown, torch.stack([window["rgb"].flatten(1) for window in apart]))
+        for key in ("action", "chunck_mask"):
+            assert torch.equal(each[key], torch.stack([window[key] for window in apart]))
