@@ -12,7 +12,11 @@ def say_colours(configs: dict) -> None:
     Raises:
         ConfigError: as `data.colours.unsaid.settled`. DataError: there are no episodes.
     """
+    known: dict[str, str | None] = {}  # training and validation are mostly of the same files
     for config in mobile_blocks(configs):
         if config.get("color_order") is None:
             block = parse_block({key: config[key] for key in RULES if key in config})
-            config["color_order"] = settled(block, frames_folder(configs.get("mobile") or {})).color_order
+            files = f"{block.data_dir} {block.episode_pattern}"
+            if files not in known:
+                known[files] = settled(block, frames_folder(configs.get("mobile") or {})).color_order
+            config["color_order"] = known[files]

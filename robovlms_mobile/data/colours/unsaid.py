@@ -4,6 +4,7 @@ The answer is kept beside the data, so that the next start is as quick and reads
 """
 
 import json
+import os
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,7 +38,7 @@ def settled(block: Block, folder: str | Path | None = None) -> Block:
     if block.color_order is not None:
         return block
     paths = find_episodes(block.data_dir, block.episode_pattern)
-    stamps = {path.name: [path.stat().st_size, path.stat().st_mtime_ns] for path in paths}
+    stamps = {path.name: [seen.st_size, seen.st_mtime_ns] for path in paths for seen in [os.stat(path)]}
     place = place_of(block.data_dir, folder) / KEPT
     return replace(block, color_order=_kept(place, stamps) or _decided(block, paths, stamps, place))
 

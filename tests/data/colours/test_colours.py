@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from support.runs import TRAIN
 
 from robovlms_mobile.cli import main
 from robovlms_mobile.config.unsaid_colours import say_colours
@@ -206,3 +207,13 @@ def test_a_mixed_folder_is_refused_with_commands_that_mend_it(recordings, tmp_pa
     assert orders == ["bgr"] * EPISODES + [None] * EPISODES
     with pytest.warns(UserWarning, match="12 of 24 files do not say"):
         assert settled(block(tmp_path)).color_order == "rgb"
+
+
+@pytest.mark.slow
+def test_a_run_asks_before_it_builds_anything(recordings, tmp_path, upstream_root, run_python, write_config):
+    folder = write(tmp_path / "grey", recordings[:4], grey=True)
+    blocks = {name: {"data_dir": str(folder), "color_order": None} for name in ("train_dataset", "val_dataset")}
+    done = run_python([*TRAIN, upstream_root, write_config(tmp_path, **blocks)], cwd=tmp_path)
+    assert done.returncode != 0 and "Traceback" not in done.stderr
+    assert "are the colours RGB or BGR?" in done.stderr and '"color_order": "rgb" or "bgr" into both' in done.stderr
+    assert not list(tmp_path.rglob("run.json")) and not list(folder.rglob("*.npy"))
