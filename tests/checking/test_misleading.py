@@ -115,10 +115,9 @@ def other_day(film):
 
 
 def a_day_swapped(films):
-    """What the second half was recorded with has red and blue the other way round, and nobody says so."""
+    """As many again are recorded on another day, with red and blue the other way round, and nobody says so."""
     films = silent(films)
-    half = len(films) // 2
-    return [*films[:half], *(swapped(each, path=other_day(each)) for each in films[half:])]
+    return [*films, *(swapped(each, path=other_day(each)) for each in films)]
 
 
 def grey(films):
