@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from robovlms_mobile.errors import ConfigError
+from robovlms_mobile.options import BITS, all_frozen
 from robovlms_mobile.rehearsal.counted_batch import counted_windows
 from robovlms_mobile.rehearsal.counted_step import Counted, counted
 
@@ -76,7 +77,7 @@ def changed(configs: dict, changes: dict[str, Any]) -> dict:
 
 
 def _changes(configs: dict) -> Iterator[dict[str, Any]]:
-    """Yield what makes a run smaller, the cheapest first; all but the last without changing what it learns."""
+    """Yield what makes a run smaller, the cheapest first; all but the last two without changing what it learns."""
     trainer, checkpointing = configs["trainer"], configs["train_setup"].get("gradient_checkpointing")
     if checkpointing == "auto":  # which the run itself would do
         yield {"train_setup.gradient_checkpointing": True}
@@ -95,3 +96,5 @@ def _changes(configs: dict) -> Iterator[dict[str, Any]]:
         yield {**apart, "trainer.accumulate_grad_batches": steps}
     if not (configs.get("mobile") or {}).get("optimizer"):
         yield {"mobile.optimizer": "adamw8bit"}
+    if all_frozen(configs["train_setup"]) and configs["train_setup"].get("bits") not in BITS:
+        yield {"train_setup.bits": BITS[0]}

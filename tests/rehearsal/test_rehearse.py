@@ -38,6 +38,7 @@ def test_each_change_comes_to_those_before_it(tries):
     assert changes[0] == {} and changes[1] == {"mobile.embeddings": "host"}
     assert changes[2] == {"mobile.embeddings": "host", "train_setup.gradient_checkpointing": True}
     assert changes[3] == {**changes[2], "mobile.optimizer": "adamw8bit"}
+    assert changes[4] == {**changes[3], "train_setup.bits": 8}
     assert not any(each["fits"] for each in tries)
 
 
@@ -49,9 +50,14 @@ def test_a_table_at_the_host_is_not_on_the_device(tries):
 
 
 def test_checkpointing_keeps_less_and_computes_more(tries):
-    _, host, again, _ = tries
+    _, host, again, *_ = tries
     assert again["peak"] < host["peak"]
     assert again["flops"] > 1.1 * host["flops"]
+
+
+def test_codes_are_a_half_of_half_precision(tries):
+    *_, small, few = tries
+    assert few["moments"] == small["moments"] and few["weights"] < small["weights"] and few["peak"] < small["peak"]
 
 
 def test_gradients_and_moments_are_those_of_what_is_trained(tries):
@@ -84,7 +90,7 @@ def test_an_episode_computes_less_for_each_window_and_is_taken_apart_where_it_do
     call = ["-m", "robovlms_mobile", "rehearse", tmp_path / "whole.json", "--for", "0.001GB", "--root", upstream_root]
     done = run_python([*call, "--json"], cwd=CONFIGS.parent)
     assert done.returncode == 1, done.stderr
-    *_, host, again, apart, _ = json.loads(done.stdout)["predicted"]
+    *_, host, again, apart, _, _ = json.loads(done.stdout)["predicted"]
     assert (again["windows"], again["frames"]) == (18, 18) and (apart["windows"], apart["frames"]) == (1, 4)
     # of 72 passes 18; on this model much of the arithmetic is the head's, which shares none
     assert tries[1]["flops"] > 2 * host["flops"] / host["windows"]
