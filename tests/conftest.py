@@ -9,7 +9,7 @@ import pytest
 from support.checkouts import STANDIN, clone_of_real
 from support.configs import merge, minimal_config
 from support.patched import copy_of, make_ready, run_and_look
-from support.processes import git, run_python
+from support.processes import git, run_python, run_warm
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -160,8 +160,14 @@ def write_config(tiny_vlm, episodes):
 
 
 @pytest.fixture(name="run_python", scope="session")
-def run_python_fixture():
-    """The function `run_python(arguments, cwd, env=None, timeout=300)`."""
+def run_warm_fixture():
+    """The function `run_warm(arguments, cwd, env=None, timeout=300)`: a run without the seconds to import torch."""
+    return run_warm
+
+
+@pytest.fixture(scope="session")
+def run_afresh():
+    """The function `run_python(arguments, cwd, env=None, timeout=300)`: an interpreter that has imported nothing."""
     return run_python
 
 

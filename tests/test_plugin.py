@@ -10,23 +10,23 @@ def test_every_group_that_calls_the_plugin_is_declared():
         assert [entry for entry in entry_points(group=group) if entry.name == "robovlms-mobile"]
 
 
-def test_importing_the_package_loads_nothing_heavy(run_python, tmp_path):
+def test_importing_the_package_loads_nothing_heavy(run_afresh, tmp_path):
     code = (
         "import sys, robovlms_mobile, robovlms_mobile.cli as cli; cli.build_parser();"
         "print([name for name in ('torch', 'transformers', 'lightning', 'h5py', 'numpy') if name in sys.modules])"
     )
-    assert run_python(["-c", code], cwd=tmp_path).stdout.strip() == "[]"
+    assert run_afresh(["-c", code], cwd=tmp_path).stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("package", ["lightning.pytorch", "pytorch_lightning"])
-def test_another_lightning_project_gets_no_callback_and_no_upstream(run_python, tmp_path, package):
+def test_another_lightning_project_gets_no_callback_and_no_upstream(run_afresh, tmp_path, package):
     code = (
         f"import builtins, os, sys; from {package} import Trainer; before = builtins.__import__, os.system;"
         "trainer = Trainer(logger=False, enable_checkpointing=False, accelerator='cpu');"
         "ours = [c for c in trainer.callbacks if type(c).__module__.startswith('robovlms_mobile')];"
         "print(ours, 'robovlms' in sys.modules, before == (builtins.__import__, os.system), 'RANK' in os.environ)"
     )
-    assert run_python(["-c", code], cwd=tmp_path).stdout.strip() == "[] False True False"
+    assert run_afresh(["-c", code], cwd=tmp_path).stdout.strip() == "[] False True False"
 
 
 def test_a_run_of_upstreams_that_is_not_ours_is_left_alone():
@@ -52,13 +52,13 @@ REGISTER = (
 
 @pytest.mark.parametrize("order", ["before", "after", "halfway"])
 @pytest.mark.heavy
-def test_register_works_before_and_after_upstream_is_imported(upstream_root, run_python, tmp_path, order):
+def test_register_works_before_and_after_upstream_is_imported(upstream_root, run_afresh, tmp_path, order):
     parts = {"before": "pass", "after": "pass"}
     if order == "after":
         parts["before"] = "from robovlms_mobile.launch.placeholders import install; install(); import robovlms.data"
     if order == "halfway":
         parts["after"] = "import robovlms_mobile.model.heads, robovlms_mobile.model.backbones"
-    done = run_python(["-c", REGISTER.format(**parts)], cwd=tmp_path, env={"PYTHONPATH": upstream_root})
+    done = run_afresh(["-c", REGISTER.format(**parts)], cwd=tmp_path, env={"PYTHONPATH": upstream_root})
     modules = ("data.dataset", "model.backbones", "model.heads")
     assert done.stdout.split() == [f"robovlms_mobile.{name}" for name in modules], done.stderr
 

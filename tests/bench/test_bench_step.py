@@ -4,7 +4,7 @@ import json
 
 import pytest
 from support.checkouts import STANDIN
-from support.processes import run_python
+from support.processes import run_warm
 
 from robovlms_mobile.bench.run_shares import WARM, Account
 from robovlms_mobile.cli.bench import format_step
@@ -13,7 +13,7 @@ from robovlms_mobile.cli.bench import format_step
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     command = ["-m", "robovlms_mobile", "bench", "step", "--root", STANDIN, "--rounds", "2", "--layers", "1", "--json"]
-    done = run_python(command, cwd=tmp_path_factory.mktemp("bench"))
+    done = run_warm(command, cwd=tmp_path_factory.mktemp("bench"))
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)
 

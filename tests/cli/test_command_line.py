@@ -9,12 +9,12 @@ import pytest
 from robovlms_mobile import cli
 
 
-def test_a_verb_imports_no_other_verb(run_python, tmp_path):
+def test_a_verb_imports_no_other_verb(run_afresh, tmp_path):
     code = (
         "import sys; from robovlms_mobile.cli import main; main(['upstream', 'status', '--root', 'nowhere']);"
         "print(sorted(name for name in sys.modules if name.startswith('robovlms_mobile.cli.')))"
     )
-    assert run_python(["-c", code], cwd=tmp_path).stdout.splitlines()[-1] == "['robovlms_mobile.cli.upstream']"
+    assert run_afresh(["-c", code], cwd=tmp_path).stdout.splitlines()[-1] == "['robovlms_mobile.cli.upstream']"
 
 
 def test_help_names_every_verb(capsys):

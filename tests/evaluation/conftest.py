@@ -3,7 +3,7 @@
 from types import SimpleNamespace
 
 import pytest
-from support.processes import run_python
+from support.processes import run_warm
 from support.runs import TRAIN, run_folder
 
 
@@ -16,6 +16,6 @@ def trained(upstream_root, once, write_config, tmp_path_factory):
 def _train(upstream_root, write_config, tmp_path_factory):
     home = tmp_path_factory.mktemp("trained")
     config = write_config(home, trainer={"max_epochs": 1})
-    done = run_python([*TRAIN, upstream_root, config], cwd=home)
+    done = run_warm([*TRAIN, upstream_root, config], cwd=home)
     assert done.returncode == 0, done.stderr
     return SimpleNamespace(run=run_folder(home), root=upstream_root, home=home)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.checkouts import STANDIN
-from support.processes import run_python
+from support.processes import run_warm
 
 from robovlms_mobile.evaluation.controllers import Expert, Replay, Stand
 from robovlms_mobile.evaluation.rollout import rates, roll_out, snapped, wilson
@@ -79,7 +79,7 @@ def test_baselines_are_what_a_few_lines_of_counting_give():
 def test_a_run_is_driven_and_its_figures_paths_and_film_are_written(trained, tmp_path):
     command = ["-m", "robovlms_mobile", "drive", trained.run, "--root", trained.root]
     command += ["--worlds", "2", "--steps", "3", "--harder", "--json"]
-    done = run_python([*command, "--out", tmp_path], cwd=tmp_path)
+    done = run_warm([*command, "--out", tmp_path], cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     info = json.loads(done.stdout)
     assert info == json.loads((tmp_path / "eval_info.json").read_text())
@@ -93,11 +93,11 @@ def test_a_run_is_driven_and_its_figures_paths_and_film_are_written(trained, tmp
 @pytest.mark.slow
 def test_a_seed_is_a_result(trained, tmp_path):
     command = ["-m", "robovlms_mobile", "drive", trained.run, "--root", trained.root, "--worlds", "2", "--json"]
-    first, second = (run_python([*command, "--out", tmp_path / name], cwd=tmp_path) for name in ("one", "other"))
+    first, second = (run_warm([*command, "--out", tmp_path / name], cwd=tmp_path) for name in ("one", "other"))
     assert first.returncode == 0, first.stderr
     assert first.stdout == second.stdout
 
 
 def test_a_folder_that_is_no_run_is_refused_with_what_to_do(tmp_path):
-    done = run_python(["-m", "robovlms_mobile", "drive", tmp_path, "--root", STANDIN], cwd=tmp_path)
+    done = run_warm(["-m", "robovlms_mobile", "drive", tmp_path, "--root", STANDIN], cwd=tmp_path)
     assert done.returncode != 0 and "run.json" in done.stderr and "Traceback" not in done.stderr

@@ -6,7 +6,7 @@ import shutil
 import h5py
 import pytest
 from support.checkouts import STANDIN
-from support.processes import run_python
+from support.processes import run_warm
 
 from robovlms_mobile.data.augment.mirror import mirror_instruction
 from robovlms_mobile.data.hdf5.episode_file import read_episode
@@ -54,7 +54,7 @@ def test_wrong_episodes_are_called_what_they_are(driver, tmp_path, change, said)
         with h5py.File(tmp_path / name, "a") as file:
             change(file, instruction_for(read_episode(source)))
     command = ["eval", driver.run, "--data", tmp_path, "--root", STANDIN, "--out", tmp_path / "out", "--json"]
-    done = run_python(["-m", "robovlms_mobile", *command], cwd=driver.home, timeout=900)
+    done = run_warm(["-m", "robovlms_mobile", *command], cwd=driver.home, timeout=900)
     assert done.returncode == 0, done.stderr
     verdict = "\n".join(json.loads(done.stdout)["verdict"])
     assert said in verdict

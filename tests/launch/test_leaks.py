@@ -44,14 +44,14 @@ print("FACTS" + json.dumps([changed, after["replaced"], external, "RANK" in json
 
 @pytest.mark.parametrize("how", ["register", "patched"])
 @pytest.mark.heavy
-def test_another_trainer_and_a_child_process_see_nothing_of_ours(upstream_root, run_python, tmp_path, how):
+def test_another_trainer_and_a_child_process_see_nothing_of_ours(upstream_root, run_afresh, tmp_path, how):
     """After `register()`, and after a script that is not main.py imports a patched checkout."""
     checkout, bring_in = upstream_root, "import robovlms_mobile; robovlms_mobile.register()"
     if how == "patched":
         checkout, bring_in = copy_of(upstream_root, tmp_path / "RoboVLMs"), "import robovlms"
     script = tmp_path / "main.py"  # so called, and yet not the checkout's
     script.write_text(STRANGER.format(bring_in=bring_in))
-    done = run_python([script], cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(checkout), str(TESTS)])})
+    done = run_afresh([script], cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join([str(checkout), str(TESTS)])})
     assert done.returncode == 0, done.stderr[-3000:]
     assert json.loads(done.stdout.split("FACTS")[1]) == [[], [], False, False]
 

@@ -38,16 +38,16 @@ class Broken:
 )
 @pytest.mark.heavy
 def test_a_patched_main_py_prints_the_message_alone(
-    upstream_copy, make_config, run_python, tmp_path, overrides, flags, said
+    upstream_copy, make_config, run_afresh, tmp_path, overrides, flags, said
 ):
     (upstream_copy / "robovlms/__init__.py").write_text(EARLY_LOAD)
-    done = run_python([upstream_copy / "main.py", make_config(**overrides), *flags], cwd=tmp_path)
+    done = run_afresh([upstream_copy / "main.py", make_config(**overrides), *flags], cwd=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
     (line,) = [each for each in done.stderr.splitlines() if each.startswith("robovlms-mobile: ")]
     assert said in line
     assert not list(tmp_path.glob("runs/**/run.json"))
 
 
-def test_a_process_that_runs_something_else_keeps_its_tracebacks(run_python, tmp_path):
+def test_a_process_that_runs_something_else_keeps_its_tracebacks(run_afresh, tmp_path):
     code = "import robovlms_mobile, robovlms_mobile.errors as e; robovlms_mobile.register(); raise e.DataError('x')"
-    assert "Traceback" in run_python(["-c", code], cwd=tmp_path).stderr
+    assert "Traceback" in run_afresh(["-c", code], cwd=tmp_path).stderr

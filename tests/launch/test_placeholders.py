@@ -68,7 +68,7 @@ def test_a_package_nobody_planned_for_still_fails():
         run_as("robovlms.data.x", "import no_such_package")
 
 
-def test_modules_of_upstream_get_them_and_no_other_module_does(run_python, tmp_path):
+def test_modules_of_upstream_get_them_and_no_other_module_does(run_afresh, tmp_path):
     """Through the import system, from a folder without __init__.py, and inside a function."""
     for name in ("robovlms", "robovlms_fork"):
         (tmp_path / name / "data").mkdir(parents=True)
@@ -87,7 +87,7 @@ def test_modules_of_upstream_get_them_and_no_other_module_does(run_python, tmp_p
         "print(film.decord, film.late(), builtins.__import__ is before)\n"
         "import robovlms_fork.data.film\n"
     )
-    done = run_python(["-c", code], cwd=tmp_path)
+    done = run_afresh(["-c", code], cwd=tmp_path)
     once, found = done.stdout.splitlines()
     assert once == "1"
     assert found.startswith("<placeholder for decord") and "<placeholder for cv2" in found and found.endswith("True")

@@ -59,9 +59,9 @@ def test_a_flag_wins_over_the_file_and_a_run_of_others_is_left_alone(refused):
     check_processes("main.py", {"gpus": 8, "train_dataset": {"type": "DiskCalvinDataset"}}, [], {})
 
 
-def test_the_command_line_refuses_before_anything_is_made(upstream_root, make_config, run_python, tmp_path):
+def test_the_command_line_refuses_before_anything_is_made(upstream_root, make_config, run_afresh, tmp_path):
     for flags, environ in ((["--gpus", "2"], {}), ([], {"SLURM_NTASKS": "2"})):
-        done = run_python([*TRAIN, upstream_root, make_config(), *flags], cwd=tmp_path, env=environ)
+        done = run_afresh([*TRAIN, upstream_root, make_config(), *flags], cwd=tmp_path, env=environ)
         assert done.returncode == 1 and "Traceback" not in done.stderr, done.stderr
         assert "torchrun --standalone --nproc_per_node 2 -m robovlms_mobile train --root" in done.stderr
     assert not (tmp_path / "runs").exists()

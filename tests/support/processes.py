@@ -1,10 +1,13 @@
 """Run git and Python for tests."""
 
 import contextlib
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -25,6 +28,38 @@ def git(*arguments):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def run_warm(arguments, cwd, env=None, timeout=300):
+    """As `run_python`, in a process that has imported the large packages already: see support/warm.py."""
+    global _warm
+    if sys.platform != "linux":  # elsewhere what has started threads must not fork
+        return run_python(arguments, cwd, env, timeout)
+    environ = _environ(env)
+    if _warm is None or _warm.poll() is not None:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        _warm = subprocess.Popen([sys.executable, Path(__file__).with_name("warm.py")], env=_environ({}), **pipes)
+    with tempfile.TemporaryDirectory() as folder:
+        files = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
+        request = {"argv": [*map(str, arguments)], "cwd": str(cwd), "env": environ, **files}
+        print(json.dumps(request), file=_warm.stdin, flush=True)
+        process = int(_warm.stdout.readline())
+        over = select.select([_warm.stdout], [], [], timeout)[0]
+        if not over:
+            os.killpg(process, signal.SIGABRT)
+        status = int(_warm.stdout.readline())
+        stdout, stderr = (Path(file).read_text(encoding="utf-8") for file in files.values())
+    if not over:
+        raise AssertionError(f"not over after {timeout} s: {arguments}\n{stdout}\n{stderr[-20000:]}")
+    return subprocess.CompletedProcess(arguments, os.waitstatus_to_exitcode(status), stdout, stderr)
+
+
+_warm = None
+
+
+def _environ(env):
+    wanted = {**os.environ, **QUIET, **dict.fromkeys(RENDEZVOUS), MARK: uuid.uuid4().hex, **(env or {})}
+    return {name: str(value) for name, value in wanted.items() if value is not None}
+
+
 def run_python(arguments, cwd, env=None, timeout=300):
     """Run this Python with `arguments` in `cwd`; return the CompletedProcess, stdout and stderr as text.
 
@@ -32,8 +67,7 @@ def run_python(arguments, cwd, env=None, timeout=300):
     removes a variable). A test checks `returncode` itself. One that outlasts `timeout` fails the test with what it
     printed and where each of its processes stood.
     """
-    wanted = {**os.environ, **QUIET, **dict.fromkeys(RENDEZVOUS), MARK: uuid.uuid4().hex, **(env or {})}
-    environ = {name: str(value) for name, value in wanted.items() if value is not None}
+    environ = _environ(env)
     command = [sys.executable, *map(str, arguments)]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=cwd, env=environ, **pipes) as process:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 from support.checkouts import STANDIN
-from support.processes import run_python
+from support.processes import run_warm
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 TRAIN = ["-m", "robovlms_mobile", "train", "--root"]
@@ -30,11 +30,11 @@ def train_demo(home):
         "synth runs/demo/episodes --episodes 120 --frames 24 --size 320x180 --seed 0",
         "tiny-vlm runs/demo/tiny-kosmos-2",
     ):
-        assert run_python(["-m", "robovlms_mobile", *verb.split()], cwd=home).returncode == 0
+        assert run_warm(["-m", "robovlms_mobile", *verb.split()], cwd=home).returncode == 0
     config = home / "config.json"
     (home / "configs").symlink_to(CONFIGS)
     config.write_text(json.dumps({"parent": "configs/mobile_vla_demo.json", "seed": 7}))
-    done = run_python([*TRAIN, STANDIN, config], cwd=home, timeout=1200)
+    done = run_warm([*TRAIN, STANDIN, config], cwd=home, timeout=1200)
     assert done.returncode == 0, done.stderr[-3000:]
     (run,) = [path.parent for path in (home / "runs").rglob("split.json")]
     return run

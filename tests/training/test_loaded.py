@@ -14,8 +14,8 @@ print(*sys.modules)
 """
 
 
-def test_a_run_loads_what_it_writes_or_compares_with_when_it_does(run_python, tmp_path):
-    done = run_python(["-c", PROGRAM], cwd=tmp_path)
+def test_a_run_loads_what_it_writes_or_compares_with_when_it_does(run_afresh, tmp_path):
+    done = run_afresh(["-c", PROGRAM], cwd=tmp_path)
     assert done.returncode == 0, done.stderr[-3000:]
     callbacks, modules = done.stdout.strip().splitlines()[-2:]
     assert "RunRecord" in callbacks and "AdapterCheckpoint" in callbacks

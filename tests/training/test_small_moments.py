@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from support.checkouts import STANDIN
-from support.processes import run_python
+from support.processes import run_warm
 from support.runs import TRAIN, losses, state
 
 from robovlms_mobile.errors import ConfigError, ModelError
@@ -88,7 +88,7 @@ def runs(write_config, tmp_path_factory):
     def train(folder, epochs, **overrides):
         short = {"max_epochs": epochs, "limit_train_batches": 4, "limit_val_batches": 2}
         config = write_config(folder, trainer=short, **{**SMALL, **overrides})
-        return run_python([*TRAIN, STANDIN, config], cwd=folder)
+        return run_warm([*TRAIN, STANDIN, config], cwd=folder)
 
     ends = [train(whole, 2), train(halves, 1), train(halves, 2, resume="last")]
     assert [each.returncode for each in ends] == [0, 0, 0], ends[-1].stderr[-3000:]

@@ -29,8 +29,8 @@ UNUSABLE = (
 )
 
 
-def fuzz(folder, run_python, first, last, timeout, *layout):
-    done = run_python([PROBE, folder, first, last, *layout], cwd=folder, timeout=timeout)
+def fuzz(folder, run_afresh, first, last, timeout, *layout):
+    done = run_afresh([PROBE, folder, first, last, *layout], cwd=folder, timeout=timeout)
     results = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, f"ended at {results[-1:]} with {done.returncode}: {done.stderr[-2000:]}"
     assert [each["number"] for each in results] == list(range(first, last))
@@ -50,25 +50,25 @@ def check(results, guarded=True):
     return Counter((each["what"], each["outcome"]) for each in results)
 
 
-def test_damaged_files_are_refused_by_name_or_read_right(tmp_path, run_python):
-    counts = check(fuzz(tmp_path, run_python, 0, 200, timeout=120))
+def test_damaged_files_are_refused_by_name_or_read_right(tmp_path, run_afresh):
+    counts = check(fuzz(tmp_path, run_afresh, 0, 200, timeout=120))
     assert {what for what, _ in counts} == {*BYTES, *STRUCTURE}
 
 
-def test_damaged_files_of_a_later_layout_are_refused_by_name_or_read_right(tmp_path, run_python):
-    check(fuzz(tmp_path, run_python, 0, 16, 120, "august_2026"))
+def test_damaged_files_of_a_later_layout_are_refused_by_name_or_read_right(tmp_path, run_afresh):
+    check(fuzz(tmp_path, run_afresh, 0, 16, 120, "august_2026"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("layout", [name for name in VINTAGES if name != "november_2025"])
-def test_hundreds_of_damaged_files_of_each_layout_are_refused_by_name_or_read_right(tmp_path, run_python, layout):
+def test_hundreds_of_damaged_files_of_each_layout_are_refused_by_name_or_read_right(tmp_path, run_afresh, layout):
     """JPEG alone has no checksum: other bytes may decode to another picture."""
-    check(fuzz(tmp_path, run_python, 0, 500, 900, layout), guarded=layout != "june_2026_jpeg")
+    check(fuzz(tmp_path, run_afresh, 0, 500, 900, layout), guarded=layout != "june_2026_jpeg")
 
 
 @pytest.mark.slow
-def test_thousands_of_damaged_files_are_refused_by_name_or_read_right(tmp_path, run_python, capsys):
-    results = fuzz(tmp_path, run_python, 1000, 4000, timeout=900)
+def test_thousands_of_damaged_files_are_refused_by_name_or_read_right(tmp_path, run_afresh, capsys):
+    results = fuzz(tmp_path, run_afresh, 1000, 4000, timeout=900)
     counts = check(results)
     outcomes = Counter(each["outcome"] for each in results)
     caught = Counter("crash" for each in results if "crashes" in each.get("error", ""))
