@@ -64,7 +64,7 @@ def settle(configs: dict) -> None:
 
 
 def _choose(configs):
-    """Return what to set: the run's folder, which is held then, the state it resumes or None, and `train_setup`."""
+    """Return what to set: the run's folder, which is held then, the state it resumes or None, `train_setup` anew."""
     from torch import cuda
 
     from robovlms_mobile.config.refusals import check_run
@@ -85,9 +85,9 @@ def _choose(configs):
         raise no_room(folder, error.strerror) from error
     if home != folder:
         say(f"this run's folder is {home}")
-    setup = configs["train_setup"]
-    if cuda.is_available() or setup.get("gradient_checkpointing") == "auto":
+    chosen = {"output_dir": str(home), "resume": state}
+    if cuda.is_available() or (configs.get("train_setup") or {}).get("gradient_checkpointing") == "auto":
         from robovlms_mobile.training.foresight import looked_ahead
 
-        setup = looked_ahead(configs)
-    return {"output_dir": str(home), "resume": state, "train_setup": setup}
+        chosen["train_setup"] = looked_ahead(configs)
+    return chosen
