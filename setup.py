@@ -36,7 +36,6 @@ ROS = [  # robovlms-mobile ros, where no robot's ROS is: its wheels on PyPI are 
     )
 ]
 LEROBOT = ["lerobot[dataset]>=0.6"]  # data import, data export; wants Python 3.12 and may want an older torch
-INT8 = ["torchao>=0.10"]  # MobilePolicy(dtype="int8")
 BITSANDBYTES = ["bitsandbytes>=0.50"]  # "optimizer": "adamw8bit", "bits": 4; wants torch 2.4 or newer
 ROSBAG = ["rosbags>=0.11.9"]  # data import of rosbag2
 SERVE = ["websockets>=13", "msgpack>=1"]  # robovlms-mobile serve
@@ -82,7 +81,6 @@ setup(
     install_requires=CORE,
     extras_require={
         "bitsandbytes": BITSANDBYTES,
-        "int8": INT8,
         "lerobot": LEROBOT,
         "plots": PLOTS,
         "fast": FAST,

@@ -75,7 +75,7 @@ def test_names_are_where_upstream_looks_them_up(facts):
 
 
 def test_datasets_get_these_keywords_and_they_override_the_block(facts):
-    own = {"episode_pattern", "windows"}  # the block's other keys
+    own = {"episode_pattern", "windows", "color_order"}  # the block's other keys
     for names in facts["dataset_kwargs"].values():
         assert set(names) - own == set(GIVEN_TO_DATASETS.split())
     assert facts["is_training"] == {"train": True, "val": False}

@@ -82,7 +82,6 @@ def _measured(device, dtype, adapters, base, root, steps):
     import torch
 
     from robovlms_mobile.policy import MobilePolicy
-    from robovlms_mobile.policy.quantised import weight_bytes
 
     warnings.simplefilter("ignore")  # of pictures of another size than the recordings
     began = time.perf_counter()
@@ -104,7 +103,7 @@ def _measured(device, dtype, adapters, base, root, steps):
     again = float(np.percentile(whole, 50))
     found = {"load_s": loaded, "memory_mb": _memory(device, most[0])}
     found |= {
-        "weights_mb": weight_bytes(policy.stepper.model) / 1e6,
+        "weights_mb": sum(each.nbytes for each in policy.stepper.model.parameters()) / 1e6,
         "p50_ms": float(p50),
         "p95_ms": float(p95),
         "said": said,

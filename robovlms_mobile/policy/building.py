@@ -18,11 +18,12 @@ from robovlms_mobile.adapters.reading import Adapters, check_base, read_adapters
 from robovlms_mobile.checkout.location import require_checkout
 from robovlms_mobile.errors import CheckpointError, ModelError
 from robovlms_mobile.launch.noise import quiet_libraries
+from robovlms_mobile.model.few_bits import to_few_bits
 from robovlms_mobile.model.precision import STORED, TORCH
-from robovlms_mobile.policy.quantised import INT8, quantise
 from robovlms_mobile.runs import config_of as config_of_run
 
 RECORD = "run.json"
+INT8 = "int8"
 NEEDED = (
     *("model", "robovlm_name", "vlm", "tokenizer", "train_setup", "act_head"),
     *("window_size", "fwd_pred_next_n", "image_size"),
@@ -71,7 +72,7 @@ def load_folder(
     Args:
         device: torch's; None takes the GPU where there is one.
         dtype: of the base model and the adapters: "fp32" (None), "fp16", "bf16" or torch's; the head stays in fp32.
-            "int8": the base model's Linear weights alone, see `quantised.quantise`.
+            "int8": the base model's Linear weights alone, made from those in bf16; see `model.few_bits`.
         base: folder of the base model; None takes the one the folder names. A merged folder is its own.
         root: the RoboVLMs checkout.
         configs: the run's config, for folders of old whose contract does not say how the model is built.
@@ -94,7 +95,8 @@ def load_folder(
         configs = {**configs, "train_setup": {**configs["train_setup"], **ALONE}}
     kind = torch.float32 if dtype in (None, INT8) else torch_type(dtype)
     checked = not adapters.lora or _files_are_those(adapters, base)
-    straight = {TORCH[STORED[name]]: name for name in STORED}[kind] if checked else "fp32"
+    stored = torch.bfloat16 if dtype == INT8 else kind
+    straight = {TORCH[STORED[name]]: name for name in STORED}[stored] if checked else "fp32"
     configs["mobile"] = {**(configs.get("mobile") or {}), "base_dtype": straight}
     holder = Holder(build(configs, require_checkout(root)))
     if not checked:
@@ -102,7 +104,8 @@ def load_folder(
     load_into(holder, adapters.state)
     model = holder.model.eval().requires_grad_(False)
     if dtype == INT8:
-        quantise(model.backbone)
+        to_few_bits(model.backbone, 8)
+        model.float()  # the few weights that are left
     placed = _placed(model, device or ("cuda" if torch.cuda.is_available() else "cpu"), kind)
     return Loaded(placed, configs, adapters, INT8 if dtype == INT8 else str(kind).removeprefix("torch."))
 

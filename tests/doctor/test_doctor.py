@@ -83,9 +83,9 @@ def run_json(arguments, capsys):
 
 class TestBrokenMachines:
     @pytest.mark.parametrize("names", [("torch",), ("torch", "transformers", "h5py", "git", "packaging", "wrapt")])
-    def test_it_works_without_torch_or_anything_else(self, names, subject, run_python, tmp_path):
+    def test_it_works_without_torch_or_anything_else(self, names, subject, run_afresh, tmp_path):
         code = BLOCKED.format(names=names, arguments=["doctor", subject().config_path, "--json"])
-        done = run_python(["-c", code], tmp_path)
+        done = run_afresh(["-c", code], tmp_path)
         assert done.returncode == 1, done.stderr
         report = json.loads(done.stdout)
         assert "Traceback" not in done.stderr

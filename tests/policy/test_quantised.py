@@ -1,14 +1,12 @@
-"""A policy whose base model's weights are int8. On the test double; with torchao where it is installed."""
-
-import sys
+"""A policy whose base model's weights are int8. On the test double."""
 
 import numpy as np
 import pytest
+import torch
 from support.checkouts import STANDIN
 
 from robovlms_mobile.errors import ModelError
 from robovlms_mobile.policy import MobilePolicy
-from robovlms_mobile.policy.quantised import weight_bytes
 
 LEFT = "Drive around the box on the left to the cup."
 
@@ -23,25 +21,19 @@ def answer(policy):
     return policy.infer({"image": frame})["actions"]
 
 
+def size(policy):
+    return sum(each.nbytes for each in policy.stepper.model.parameters())
+
+
 def test_int8_weights_are_smaller_and_the_policy_is_near(adapters, policy):
-    pytest.importorskip("torchao")
     small = load(adapters, "int8")
     assert small.metadata["dtype"] == "int8"
-    linears = [each for name, each in small.stepper.model.backbone.named_parameters() if "base_layer.weight" in name]
-    assert linears and all(weight_bytes_of(each) < each.numel() * 2 for each in linears)
-    assert weight_bytes(small.stepper.model) < weight_bytes(policy.stepper.model)
+    named = small.stepper.model.backbone.named_parameters()
+    kinds = {name.rpartition(".")[2]: each.dtype for name, each in named if "base_layer" in name}
+    assert kinds["codes"] == torch.int8 and kinds["scales"] == torch.float32
+    assert size(small) < size(policy)
     difference = np.abs(answer(small) - answer(policy)).max()
     assert 0 < difference < 0.15
-
-
-def weight_bytes_of(tensor):
-    return sum(getattr(tensor, name).nbytes for name in tensor.__tensor_flatten__()[0])
-
-
-def test_without_torchao_the_extra_is_named(adapters, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torchao.quantization", None)
-    with pytest.raises(ModelError, match=r"robovlms-mobile\[int8\]"):
-        load(adapters, "int8")
 
 
 def test_a_precision_that_is_none_names_those_there_are(adapters):
