@@ -8,7 +8,7 @@ import numpy as np
 from robovlms_mobile.data.instructions import instruction_for
 
 SPREAD = {"low": 0.05, "median": 0.5, "high": 0.95}  # of the episodes' means
-SOURCE = "total_duration / frames of each episode; frames carry no times of their own"
+SOURCE = "seconds / frames of each episode as it was trained: by its frames' times, else total_duration"
 
 
 def add_data(contract: dict, dataset: Any, tokenizer: Any) -> None:

@@ -10,7 +10,10 @@ from robovlms_mobile.data.unknown import unknown_keys
 from robovlms_mobile.findings import Finding
 from robovlms_mobile.options import blocks
 
-COMPARED = ("color_order", "shift_first", "instruction")  # what val_loss should share with the training loss
+COMPARED = (  # what val_loss should share with the training loss
+    *("color_order", "shift_first", "instruction"),
+    *("rate", "leave_out", "recorded_dims", "scenario_from"),
+)
 
 
 def lint_datasets(config: dict) -> Iterator[Finding]:

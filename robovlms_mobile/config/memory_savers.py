@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from robovlms_mobile.config.access import section
 from robovlms_mobile.options import BITS, all_frozen
 
-CHECKPOINTING = (None, True, False, "auto")
 OPTIMIZER = (None, "adamw8bit")
 AS_EVER = (None, -1, 16, 32)  # what upstream's configs have there, where nothing comes of it
 
@@ -15,7 +14,7 @@ def refused(config: dict) -> Iterator[tuple[str, str, str]]:
     """Yield (where, what, fix) for values that none of these options has, and for bits of what is trained."""
     yield from _bits(section(config, "train_setup"))
     told = section(config, "train_setup").get("gradient_checkpointing")
-    if told not in CHECKPOINTING:
+    if not (told is None or isinstance(told, bool) or told == "auto"):
         what = f'is {json.dumps(told)}, expected true, false or "auto"'
         yield "train_setup.gradient_checkpointing", what, 'set it to "auto"'
     optimizer = section(config, "mobile").get("optimizer")

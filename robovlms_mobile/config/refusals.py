@@ -43,9 +43,9 @@ def refusals(config: dict, cuda: bool | None = None) -> Iterator[tuple[str, str,
         keys, half = head.get("type") == "MobileKeyDecoder", mobile.get("base_dtype") is not None
         episode = any(block.get("batch", "window") != "window" for block in mobile_blocks(config))
         concerns = {"nested": several, "nine_keys": keys, "half_base": half, "episode_batches": episode}
-        savers = (setup.get("gradient_checkpointing"), mobile.get("optimizer"), setup.get("bits"))
-        concerns["memory_savers"] = any(told not in (None, True, False, -1) for told in savers)
-        concerns["kept_frames"] = "features" in (mobile.get("frames") or ())
+        usual = setup.get("bits") in (None, -1) and setup.get("gradient_checkpointing") in (None, True, False)
+        concerns["memory_savers"] = not usual or mobile.get("optimizer") is not None
+        concerns["kept_frames"] = isinstance(mobile.get("frames"), dict) and "features" in mobile["frames"]
         for rules, concerned in concerns.items():
             if concerned:
                 yield from import_module(f"robovlms_mobile.config.{rules}").refused(config)

@@ -85,15 +85,19 @@ class Block:
     def __post_init__(self) -> None:
         check_values(vars(self), RULES, "dataset block")
 
-    def take(self, episodes: list["Episode"]) -> list["Episode"]:
-        """Return episodes as the block wants them, see `data.taken`; most blocks take them as they are."""
+    def take(self, episodes: list["Episode"], elsewhere: bool = False) -> list["Episode"]:
+        """Return episodes as the block wants them, see `data.taken`; most blocks take them as they are.
+
+        Args:
+            elsewhere: they are others than the block names: what `leave_out` names need not have happened there.
+        """
         changes = self.rate or self.leave_out or self.scenario_from or self.recorded_dims
         odd = (each.shifted or not set(self.real_dims) <= set(each.dims) for each in episodes)
         if not (changes or any(odd)):
             return episodes
         from robovlms_mobile.data.taken import taken
 
-        return taken(episodes, self)
+        return taken(episodes, self, elsewhere)
 
 
 def _text(value):

@@ -19,15 +19,16 @@ from robovlms_mobile.errors import ConfigError, DataError
 SLOWER = 0.9  # of the rate asked for is what a recording must have
 
 
-def taken(episodes: Sequence[Episode], block: Block) -> list[Episode]:
+def taken(episodes: Sequence[Episode], block: Block, elsewhere: bool = False) -> list[Episode]:
     """Return the episodes as `block` takes them; those of which no frame is left are named in a warning.
 
     Raises:
-        ConfigError: an event to leave out that no file has.
+        ConfigError: an event to leave out that no file has, unless they are from `elsewhere`.
         DataError: naming the first file that cannot be taken so, and how many more: without a column that is trained,
             without times or recorded too slowly for the rate, with events for other frames than it has.
     """
-    _check_events(episodes, block)
+    if not elsewhere:
+        _check_events(episodes, block)
     found, refused = [], []
     for each in episodes:
         try:
@@ -38,7 +39,7 @@ def taken(episodes: Sequence[Episode], block: Block) -> list[Episode]:
         more = f" (and {len(refused) - 1} of the {len(episodes)} episodes likewise)" if len(refused) > 1 else ""
         raise DataError(f"{refused[0].what}{more}", refused[0].fix)
     if empty := [each.name for each in found if not each.length]:
-        warnings.warn(f"leave_out leaves nothing of {len(empty)} episodes: {', '.join(empty)}.", stacklevel=2)
+        warnings.warn(f"leave_out and rate leave nothing of {len(empty)} episodes: {', '.join(empty)}.", stacklevel=2)
     return [each for each in found if each.length]
 
 

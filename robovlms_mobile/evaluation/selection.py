@@ -73,7 +73,7 @@ def select(
     store = ready_store(block, paths, transform) if wants_store(transform.options) else None
     read = store.read if store else read_episode
     if data:
-        episodes = block.take(load_episodes(paths, "skip", read))
+        episodes = block.take(load_episodes(paths, "skip", read), elsewhere=True)
         taught, notes = _taught_elsewhere(configs, run)
     else:  # each file once, also where it is no more than what the run was taught
         home = find_episodes(own.data_dir, own.episode_pattern)

@@ -1,11 +1,9 @@
 """The batch whose step is counted, in shapes alone: windows apart, or those of the longest episode together."""
 
-from pathlib import Path
-
 import torch
 
 from robovlms_mobile.data.windows import make_window, window_starts
-from robovlms_mobile.errors import DataError
+from robovlms_mobile.errors import MobileError
 
 FRAMES = 18  # of the longest episode, where the episodes are not here: the lab's
 
@@ -43,17 +41,14 @@ def counted_batch(configs: dict, text: int) -> dict:
 
 
 def _longest(block):
-    from robovlms_mobile.data.episodes import find_episodes
+    from robovlms_mobile.data.block import BLOCK_KEYS, parse_block
+    from robovlms_mobile.data.episodes import find_episodes, load_episodes
     from robovlms_mobile.data.hdf5.episode_file import read_episode
 
-    lengths = []
+    parsed = parse_block({key: value for key, value in block.items() if key in BLOCK_KEYS})
     try:
-        paths = find_episodes(block["data_dir"], block.get("episode_pattern", "episode_*.h5"))
-    except DataError:
+        paths = find_episodes(parsed.data_dir, parsed.episode_pattern)
+        episodes = parsed.take(load_episodes(paths, "skip", read_episode))
+    except MobileError:  # they are not here, or the run itself says what is wrong with them
         return FRAMES
-    for path in map(Path, paths):
-        try:
-            lengths.append(read_episode(path).length)
-        except DataError:  # the run itself says so, or leaves it out
-            continue
-    return max(lengths, default=FRAMES)
+    return max((each.length for each in episodes), default=FRAMES)

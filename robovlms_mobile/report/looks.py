@@ -56,7 +56,7 @@ class Looks:
         indices = [0, length // 2, length - 1]
         stored = self._stored(record)
         if stored is not None:
-            return np.moveaxis(stored[indices], 1, -1)
+            return np.moveaxis(stored[record.episode.at(indices)], 1, -1)
         return [read_frames(record.episode, [index], self.color_order)[0] for index in indices]
 
     def _stored(self, record):

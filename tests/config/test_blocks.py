@@ -86,6 +86,7 @@ class TestDatasets:
 
     def test_blocks_of_different_meaning_are_named(self, config):
         assert found(config(val_dataset={"color_order": "bgr"}))["val_dataset"][0] == "warn"
+        assert "rate, leave_out" in found(config(val_dataset={"rate": 2.0, "leave_out": ["stop"]}))["val_dataset"][1]
         assert found(config(val_dataset={"real_dims": ["linear_x"]}))["val_dataset.real_dims"][0] == "error"
 
     def test_blocks_in_lists_are_looked_at_too(self, config):

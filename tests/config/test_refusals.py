@@ -29,8 +29,9 @@ REFUSED = [
     ("mobile.base_dtype", {**HALF, "train_setup": {"train_vision": True}}, "freeze the backbone"),
     ("mobile.base_dtype", {**HALF, "train_setup": {"lora_bias": "all"}}, 'lora_bias to "none"'),
     ("train_setup.gradient_checkpointing", {"train_setup": {"gradient_checkpointing": "on"}}, '"auto"'),
-    ("mobile.optimizer", {"mobile": {"optimizer": "sgd"}}, "null"),
-    ("train_setup.bits", {"train_setup": {"bits": 2}}, "-1"),
+    ("train_setup.gradient_checkpointing", {"train_setup": {"gradient_checkpointing": -1}}, '"auto"'),
+    *(("mobile.optimizer", {"mobile": {"optimizer": told}}, "null") for told in ("sgd", True, False, -1)),
+    *(("train_setup.bits", {"train_setup": {"bits": told}}, "-1") for told in (2, 1, 0, True, False)),
     ("train_setup.bits", {"train_setup": {"bits": 8, "train_vision": True}}, "freeze the backbone"),
     ("batch_size", {"batch_size": 4, **WHOLE}, "accumulate_grad_batches"),
     ("window_size", {"window_size": 1, **WHOLE}, '"window"'),
@@ -55,6 +56,12 @@ def test_the_run_and_lint_refuse_the_same(tmp_path, where, overrides, fix):
     with pytest.raises(ConfigError) as caught:
         check_run(given, cuda=True)
     assert str(caught.value).startswith(where) and fix in str(caught.value)
+
+
+@pytest.mark.parametrize("frames", ["features", ["features"], 3])
+def test_a_section_that_is_no_object_is_an_error_of_lint(tmp_path, frames):
+    found = lint(config(tmp_path, {"mobile": {"frames": frames}}), cuda=True)
+    assert ("mobile.frames", "write it in braces") in [(each.where, each.fix) for each in found]
 
 
 def test_a_faultless_config_and_the_run_of_another_are_let_be(tmp_path):

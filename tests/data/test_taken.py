@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import h5py
 import numpy as np
 import pytest
 from support.vintages import VINTAGES, differential, july_2026, june_2026, november_2025
@@ -79,6 +80,8 @@ def test_events_are_left_out_with_their_frames(tmp_path):
 def test_an_event_that_no_file_has_is_refused_with_those_there_are(tmp_path):
     with pytest.raises(ConfigError, match=r"stop_injct.*keyboard \(\d+\)"):
         take(july_2026(tmp_path).path, leave_out=["stop_injct"])
+    block, calm = Block(str(tmp_path), leave_out=["stop_inject"]), read_episode(november_2025(tmp_path).path)
+    assert block.take([calm], elsewhere=True) == [calm]  # of a folder where nobody stopped
 
 
 def test_an_episode_of_which_nothing_is_left_is_named(tmp_path):
@@ -96,6 +99,25 @@ def test_a_file_that_is_shifted_already_is_not_shifted_twice(tmp_path):
         episode = take(june_2026(folder, shifted=shifted).path, shift_first=True)
         pairs.append(episode.actions[1:])  # what training pairs with frames 0, 1, …
     np.testing.assert_array_equal(*pairs)
+
+
+@pytest.mark.parametrize(
+    ("says", "shifted"),
+    [
+        ({"mode": "unshifted_actions"}, False),
+        ({"action_mode": "no_shift"}, False),
+        ({"control_mode": "not shifted"}, False),
+        ({"action_mode": "Shift"}, True),
+        ({"action_shift": "none"}, False),
+        ({"action_shift": 0}, False),
+        ({"action_shift": "1"}, True),
+    ],
+)
+def test_a_file_says_in_words_or_numbers_whether_it_is_shifted(tmp_path, says, shifted):
+    path = november_2025(tmp_path).path
+    with h5py.File(path, "a") as file:
+        file.attrs.update(says)
+    assert read_episode(path).shifted == shifted
 
 
 def test_columns_are_what_the_file_or_else_the_config_calls_them(tmp_path):

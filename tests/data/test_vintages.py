@@ -1,8 +1,9 @@
 """Every layout that recorders wrote is read as it was meant, from the file and out of the frame store alike."""
 
+import h5py
 import numpy as np
 import pytest
-from support.vintages import VINTAGES
+from support.vintages import VINTAGES, november_2025
 
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import open_store
@@ -24,3 +25,10 @@ def test_a_layout_is_read_back_exactly(tmp_path, layout):
         assert episode.length == len(vintage.actions) and not episode.unreadable
     if vintage.frames is not None:
         np.testing.assert_array_equal(read_frames(episode, range(episode.length)), vintage.frames)
+
+
+def test_numbers_wider_than_pythons_are_numbers(tmp_path):
+    path = november_2025(tmp_path).path
+    with h5py.File(path, "a") as file:
+        file.attrs["gain"] = np.longdouble(1.5)
+    assert read_episode(path).attributes["gain"] == 1.5

@@ -6,9 +6,10 @@ import h5py
 import numpy as np
 import pytest
 from support.runs import CONFIGS
+from support.vintages import july_2026
 
 from robovlms_mobile.errors import ConfigError
-from robovlms_mobile.rehearsal.counted_batch import counted_batch
+from robovlms_mobile.rehearsal.counted_batch import counted_batch, counted_windows
 from robovlms_mobile.rehearsal.prediction import memory
 
 pytestmark = pytest.mark.heavy
@@ -97,6 +98,13 @@ def test_an_episode_computes_less_for_each_window_and_is_taken_apart_where_it_do
     assert apart["changes"]["trainer.accumulate_grad_batches"] == 18 * 8
     kept = [each["phases"]["forward"] for each in (host, again, apart)]
     assert kept == sorted(kept, reverse=True) and kept[0] > kept[2] and apart["peak"] == tries[2]["peak"]
+
+
+def test_the_batch_that_is_counted_has_the_frames_that_are_taken(tmp_path):
+    july_2026(tmp_path)  # 74 frames in 12.4 s
+    block = {"type": "MobileVLAH5Dataset", "data_dir": str(tmp_path), "batch": "episode", "rate": 1.0}
+    configs = {"train_dataset": block, "window_size": 4, "fwd_pred_next_n": 10, "batch_size": 1}
+    assert counted_windows(configs) == (12, 12)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from html.parser import HTMLParser
 import h5py
 import numpy as np
 import pytest
+from support.vintages import july_2026
 
 from robovlms_mobile.cli import data_report
+from robovlms_mobile.data.block import Block
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import open_store
 from robovlms_mobile.data.hdf5.episode_file import read_episode
@@ -130,6 +132,17 @@ def test_a_ready_store_gives_the_same_signatures_as_decoding(episodes, tmp_path)
         stored = looks.signature(record_of(read_episode(path)))
         assert np.abs(stored.astype(int) - fresh).max() <= 3
         assert looks.thumbnails(record_of(read_episode(path))).shape == (3, 144, 256, 3)
+
+
+def test_frames_shown_are_those_that_are_taken_also_out_of_a_store(tmp_path):
+    path = july_2026(tmp_path).path  # 74 frames in 12.4 s
+    (episode,) = Block(str(tmp_path), rate=1.0).take([read_episode(path)])
+    settings = replace(Settings(), image_size=8)
+    store = open_store(tmp_path, 8)
+    build(store, [path], workers=1)
+    shown = Looks(tmp_path, settings)._frames(record_of(episode))
+    wanted = store.planes(path.name)[episode.rows[[0, 6, 11]]]
+    np.testing.assert_array_equal(shown, np.moveaxis(wanted, 1, -1))
 
 
 def test_a_file_whose_pixels_do_not_decode_is_told_and_still_counted(episodes, tmp_path):

@@ -35,12 +35,12 @@ def run_warm(arguments, cwd, env=None, timeout=300):
         return run_python(arguments, cwd, env, timeout)
     environ = _environ(env)
     if _warm is None or _warm.poll() is not None:
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "bufsize": 0}  # for select to see what is left
         _warm = subprocess.Popen([sys.executable, Path(__file__).with_name("warm.py")], env=_environ({}), **pipes)
     with tempfile.TemporaryDirectory() as folder:
         files = {name: f"{folder}/{name}" for name in ("stdout", "stderr")}
         request = {"argv": [*map(str, arguments)], "cwd": str(cwd), "env": environ, **files}
-        print(json.dumps(request), file=_warm.stdin, flush=True)
+        _warm.stdin.write(json.dumps(request).encode() + b"\n")
         process = int(_warm.stdout.readline())
         over = select.select([_warm.stdout], [], [], timeout)[0]
         if not over:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +20,8 @@ DURATION = "total_duration"  # seconds
 COLUMNS = ("action_names", "action_dims", "action_columns")  # attributes that name the columns of the actions
 SHIFTED = ("action_shift", "actions_shifted", "shift_first")  # not 0 where each frame has the action after its own
 MODES = ("mode", "control_mode", "action_mode")  # texts, where "shift" says the same
+SHIFT = re.compile(r"(?<!un)(?<!no[ _-])(?<!non[ _-])(?<!not[ _-])shift", re.IGNORECASE)
+UNSHIFTED = ("", "0", "0.0", "false", "no", "none", "null", "off")
 SPELLINGS = {
     "linear_x": ("linear_x", "linear.x", "vx", "v_x", "x.vel", "x"),
     "linear_y": ("linear_y", "linear.y", "vy", "v_y", "y.vel", "y"),
@@ -98,8 +101,8 @@ def _listed(value):
 def _is_shifted(attributes):
     """Whether each frame already has the action after its own."""
     told = next((attributes[key] for key in SHIFTED if key in attributes), 0)
-    yes = told.strip().lower() not in ("", "0", "false", "no") if isinstance(told, str) else bool(told)
-    return yes or any("shift" in str(attributes.get(key, "")).lower() for key in MODES)
+    yes = told.strip().lower() not in UNSHIFTED if isinstance(told, str) else bool(told)
+    return yes or any(SHIFT.search(str(attributes.get(key, ""))) for key in MODES)
 
 
 def _color_order(attributes):

@@ -128,4 +128,4 @@ def _plain(value):
     if isinstance(value, str | bytes):
         value = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else value
         return bytes(value)[:MAX_TEXT].decode("utf-8", "backslashreplace")
-    return value.item()
+    return float(value) if isinstance(value, np.floating) else value.item()  # a long double's item is none of Python's
