@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from glob import escape, glob
 from math import exp
+from pathlib import Path
 
 from robovlms_mobile.data.circumstances import NAME, started
 from robovlms_mobile.data.colours.hues import Look, look_at, ratios
@@ -42,7 +44,12 @@ class Source:
     def files(self) -> str:
         """Return a glob of the files, as far as their names tell them from others."""
         day = self.episodes[0].name.split("_")[1] if NAME.match(self.episodes[0].path.stem) else ""
-        return str(self.episodes[0].path.parent / (f"episode_{day}_*.h5" if day else "*.h5"))
+        return str(Path(escape(str(self.episodes[0].path.parent))) / (f"episode_{day}_*.h5" if day else "*.h5"))
+
+    @property
+    def is_apart(self) -> bool:
+        """Whether `files` finds none but these: a command that writes into them spoils no others."""
+        return set(map(Path, glob(self.files))) <= {each.path for each in self.episodes}
 
     def __str__(self) -> str:
         """`2026-07-01, images, 1280x720 (225 files): undecided, 62% rgb`."""

@@ -92,14 +92,16 @@ def question(where: str, sources: Sequence[Source]) -> tuple[str, str]:
 
 def written(sources: Sequence[Source], anew: bool = False) -> str:
     """Return how to write into files what their pixels say; `anew` in place of what they say."""
-    write = "__setitem__" if anew else "setdefault"
+    write, shown = "__setitem__" if anew else "setdefault", [each for each in sources[:SHOWN] if each.decided]
+    mingled = "; ".join(each.name for each in shown if not each.is_apart)
     lines = [
         f"python -c \"import glob, h5py; [h5py.File(name, 'a').attrs.{write}('color_order', '{each.decided}') "
         f"for name in glob.glob('{each.files}')]\""
-        for each in sources[:SHOWN]
-        if each.decided
+        for each in shown
+        if each.is_apart
     ]
-    return f"write into the files what they are: {'; '.join(lines)}"
+    steps = [f"put files whose names are like others' into folders of their own: those of {mingled}"] if mingled else []
+    return "; ".join([*steps, *([f"write into the files what they are: {'; '.join(lines)}"] if lines else [])])
 
 
 def listed_sources(sources: Sequence[Source]) -> str:

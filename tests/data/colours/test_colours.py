@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import warnings
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -207,6 +208,22 @@ def test_a_mixed_folder_is_refused_with_commands_that_mend_it(recordings, tmp_pa
     assert orders == ["bgr"] * EPISODES + [None] * EPISODES
     with pytest.warns(UserWarning, match="12 of 24 files do not say"):
         assert settled(block(tmp_path)).color_order == "rgb"
+
+
+def test_a_command_writes_into_no_file_of_another_source(recordings, tmp_path):
+    write(tmp_path, recordings, turned=True)
+    for path in sorted(tmp_path.glob("*.h5"))[1::2]:  # as an older collector has them, on the same day
+        with h5py.File(path, "a") as file:
+            file["observations/images"] = file["images"][()][..., ::-1]
+            del file["images"]
+    one, other = (replace(each, chance=chance) for each, chance in zip(found(tmp_path), (0.01, 0.99), strict=True))
+    fix = unsaid.written([one, other])
+    assert fix.endswith(
+        "folders of their own: those of 2025-11-14, images, 128x72; 2025-11-14, observations/images, 128x72"
+    )
+    for path in (each.path for each in other.episodes):
+        path.unlink()
+    assert "color_order', 'bgr'" in unsaid.written([one, other]) and one.is_apart
 
 
 @pytest.mark.slow
