@@ -14,7 +14,7 @@ from robovlms_mobile.errors import DataError
 
 SURE = 0.95  # from which an order is decided
 LEANS = 0.51  # towards the other order, from which a source does not follow the others of its layout
-LOOKED_AT, IN_ALL = 12, 96  # episodes of a source, of a folder
+LOOKED_AT, IN_ALL = 24, 96  # episodes of a source, of a folder
 
 
 @dataclass(frozen=True)
