@@ -98,6 +98,10 @@ def test_every_module_named_exists():
     rows = re.findall(r"^\| (`[^|]+) \|", text_of("README.md").partition("## Where things are")[2], re.MULTILINE)
     named = [each for cell in rows for each in code_of(cell)]
     assert len(named) > 9
+    every = [
+        each for name in ("README.md", "docs/hardware.md", "docs/recordings.md") for each in code_of(text_of(name))
+    ]
+    named += [each for each in every if re.fullmatch(r"\w+(/\w+)+\.py", each)]
     folders = (ROOT / "robovlms_mobile", ROOT)
     assert [each for each in named if not any((folder / each).exists() for folder in folders)] == []
 

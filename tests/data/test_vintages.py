@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 import pytest
-from support.vintages import VINTAGES, november_2025
+from support.vintages import VINTAGES, june_2026, november_2025
 
 from robovlms_mobile.data.frame_store.build import build
 from robovlms_mobile.data.frame_store.store import open_store
@@ -32,3 +32,12 @@ def test_numbers_wider_than_pythons_are_numbers(tmp_path):
     with h5py.File(path, "a") as file:
         file.attrs["gain"] = np.longdouble(1.5)
     assert read_episode(path).attributes["gain"] == 1.5
+
+
+def test_milliseconds_are_not_taken_for_seconds(tmp_path):
+    path = june_2026(tmp_path).path
+    with h5py.File(path, "a") as file:
+        file["timestamps"][...] = np.arange(16) * 33.3  # a camera's 30 frames a second
+    episode = read_episode(path)
+    assert episode.times is None and episode.seconds is None
+    assert "a frame every 33.3, expected seconds of at most 10" in episode.unreadable[0]

@@ -15,7 +15,7 @@ from robovlms_mobile.errors import DataError
 EVENTS = "action_event_types"
 TIMES = "timestamps"  # seconds of each frame since whenever
 CLASSES = "action_classes"  # what the collector called each action, a whole number
-MAX_STEP = 60.0  # seconds from a frame to the next; beyond it, the times are milliseconds or nanoseconds
+MAX_STEP = 10.0  # seconds from a frame to the next; beyond it, the times are milliseconds or nanoseconds
 MAX_TEXT = 4096  # bytes of one string
 MAX_ATTRIBUTES = 64  # read of a file
 MAX_VALUES = 16  # of an attribute
