@@ -34,6 +34,16 @@ def test_numbers_wider_than_pythons_are_numbers(tmp_path):
     assert read_episode(path).attributes["gain"] == 1.5
 
 
+def test_a_name_of_an_attribute_that_is_not_utf8_refuses_no_file(tmp_path):
+    path = november_2025(tmp_path).path
+    with h5py.File(path, "a") as file:
+        place = h5py.h5s.create(h5py.h5s.SCALAR)
+        h5py.h5a.create(file.id, b"caf\xe9", h5py.h5t.NATIVE_INT32, place).write(np.array(3, "i4"))
+    store = open_store(tmp_path, 8)
+    build(store, [path])
+    assert store.read(path).attributes["caf\\xe9"] == 3 and store.has(path)
+
+
 def test_milliseconds_are_not_taken_for_seconds(tmp_path):
     path = june_2026(tmp_path).path
     with h5py.File(path, "a") as file:

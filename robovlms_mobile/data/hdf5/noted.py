@@ -102,9 +102,10 @@ def _attributes(file, unreadable):
     except DAMAGED as error:
         unreadable.append(f"its attributes cannot be listed ({str(error)[:200]})")
         return found
-    for name in names:
+    for key in names:
+        name = _plain(key)  # h5py has bytes where it is not UTF-8
         try:
-            found[name] = _attribute(file, name)
+            found[name] = _attribute(file, key)
         except DAMAGED as error:
             unreadable.append(f"attribute {name[:40]} cannot be read ({str(error)[:200]})")
     return {name: value for name, value in found.items() if value is not None}
@@ -112,7 +113,7 @@ def _attributes(file, unreadable):
 
 def _attribute(file, name):
     """Return an attribute's number or text, a list of a few; None for what is none of these."""
-    attribute = h5py.h5a.open(file.id, name.encode())
+    attribute = h5py.h5a.open(file.id, name.encode() if isinstance(name, str) else name)
     kind, shape = attribute.get_type(), attribute.shape
     text = kind.get_class() == h5py.h5t.STRING
     few = shape is not None and np.prod(shape) <= MAX_VALUES
