@@ -39,7 +39,8 @@ def circumstance(what: str, name: str, attributes: Mapping[str, Any], sources: M
         return str(named)
     keys = (sources or {}).get(what, ATTRIBUTES[what])
     told = (attributes.get(key) for key in ([keys] if isinstance(keys, str) else keys))
-    words = (re.sub(r"[\W_]+", "_", each[:LONGEST]).strip("_").lower() for each in told if isinstance(each, str))
+    named = (str(each)[:LONGEST] for each in told if type(each) in (str, int))  # a session may be its number
+    words = (re.sub(r"[\W_]+", "_", each).strip("_").lower() for each in named)
     return next(filter(None, words), None)
 
 

@@ -154,8 +154,9 @@ def test_a_session_is_told_by_attributes_where_names_do_not(tmp_path):
     assert session_pairs([one, soon, late]) == [(one.name, soon.name)]
     other = replace(soon, attributes={"cx_position": "far"})
     assert session_pairs([one, other]) == []  # another layout
-    named = [replace(each, attributes={"session": "monday"}) for each in (one, late)]
-    assert session_pairs(named) == [(one.name, late.name)]
+    for session in ("monday", 7):
+        named = [replace(each, attributes={"session": session}) for each in (one, late)]
+        assert session_pairs(named) == [(one.name, late.name)]
     (told,) = Block(str(tmp_path), scenario_from={"session": "day"}).take([replace(one, attributes={"day": "Monday"})])
     assert told.attributes["session"] == "monday"
 
