@@ -14,6 +14,7 @@ from robovlms_mobile.data.hdf5.frames import each_frame
 KEY_SPEED = 1.15  # m/s, what the collector's keys command
 DARK, BRIGHT, FLAT = 8, 247, 2  # grey levels: mean of a black frame, of a blown-out one, spread of a covered lens
 START = "episode_start"
+GAP = 3.0  # how many times the usual step from a frame to the next tells that some were lost
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def look_at(episode: Episode) -> tuple[str, np.ndarray, list[Finding]]:
         *_attributes(episode, episode.attributes),
         *_events(episode.events, episode.length),
         *_classes(episode),
+        *_gaps(episode.times),
         *((2, problem) for problem in episode.unreadable),
         *_name(episode),
     ]
@@ -136,6 +138,15 @@ def _events(events, length):
         yield 2, f"action_event_types has {len(events)} entries for {length} frames"
     elif START in events[1:]:
         yield 3, f"action_event_types has {START!r} in the middle, expected it first"
+
+
+def _gaps(times):
+    """Say where frames were lost: a window across a gap is longer than any other."""
+    steps = np.diff(times or [0])
+    late = np.flatnonzero(steps > GAP * np.median(steps)) if len(steps) > 1 else []
+    if len(late):
+        seen = f"{steps.max():.2g} s after the one before, where {np.median(steps):.2g} s are usual"
+        yield 2, f"{_frames(late + 1)} late: {seen}: frames were lost"
 
 
 def _name(episode):

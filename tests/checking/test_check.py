@@ -105,6 +105,15 @@ def test_what_the_collector_noted_and_cannot_be_read_is_told(folder):
     assert any("attribute total_duration is [0.0, 1.0, 2.0, 3.0], expected seconds" in each for each in problems)
 
 
+def test_frames_that_were_lost_are_told_by_their_times(folder):
+    seconds = np.arange(18) * 0.2
+    seconds[9:] += 1.8
+    with h5py.File(first(folder), "a") as file:
+        file["timestamps"] = seconds
+    (found,) = [each for each in check(folder).warnings if "late" in each.problem]
+    assert found.problem.startswith("frame 9 is late: 2 s after the one before, where 0.2 s are usual")
+
+
 def test_copies_are_found_by_their_pixels_whatever_their_name(folder):
     copy = folder / "episode_20251120_101010_1box_hori_left_core_far.h5"
     shutil.copy(first(folder), copy)
