@@ -94,10 +94,12 @@ def to_few_bits(model: nn.Module, bits: int, device: Any = None) -> int:
         for name, layer in linears(model).items()
         if type(layer) is nn.Linear and not is_lora(name) and not layer.weight.requires_grad
     }
-    for name, layer in found.items():
+    count = len(found)
+    while found:
+        name, layer = found.popitem()  # whose weights are let go of before the next one's codes are made
         owner, _, own = name.rpartition(".")
         setattr(model.get_submodule(owner), own, FewBits(layer, bits, device))
-    return len(found)
+    return count
 
 
 def _int8(weight):

@@ -72,7 +72,8 @@ def load_folder(
     Args:
         device: torch's; None takes the GPU where there is one.
         dtype: of the base model and the adapters: "fp32" (None), "fp16", "bf16" or torch's; the head stays in fp32.
-            "int8": the base model's Linear weights alone, made from those in bf16; see `model.few_bits`.
+            "int8": the base model's Linear weights alone, made from those in bf16 (in fp32 where
+            the base model's files cannot be checked); see `model.few_bits`.
         base: folder of the base model; None takes the one the folder names. A merged folder is its own.
         root: the RoboVLMs checkout.
         configs: the run's config, for folders of old whose contract does not say how the model is built.
