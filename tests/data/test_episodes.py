@@ -63,7 +63,8 @@ def test_actions_of_two_columns_are_linear_x_and_linear_y(tmp_path, kind):
         ({"scenario": "Target center/left "}, "target_center_left"),
         ({"cx_path": "left"}, "left"),
         ({"scenario": "", "cx_path": "right"}, "right"),
-        ({"scenario": 3}, None),
+        ({"scenario": 3}, "3"),
+        ({"scenario": 0.5}, None),
         ({}, None),
     ],
 )
