@@ -93,7 +93,7 @@ def export_lerobot(
         progress: called after each episode.
 
     Raises:
-        DataError: the target exists, files cannot be used, or frames of several sizes.
+        DataError: the target exists, files cannot be used, some are shifted, or frames of several sizes.
         MobileError: lerobot is missing.
     """
     dataset_class = lerobot_dataset()
@@ -103,6 +103,7 @@ def export_lerobot(
     if target.exists():
         raise DataError(f"{target} exists.", "Name a folder that does not, or remove it first.")
     found = [(source, each) for source in sources for each in _episodes(source, pattern)]
+    _one_pairing([episode for _, episode in found])
     width, height = _one_size([episode for _, episode in found])
     rates = _rates([episode for _, episode in found])
     fps = fps or max(1, round(rates[1] if rates else 1 / STEP))
@@ -149,6 +150,13 @@ def recorded_at(episode: Episode) -> np.ndarray:
 
 def _episodes(source, pattern):
     return load_episodes(find_episodes(source.folder, pattern), "stop", read_episode)
+
+
+def _one_pairing(episodes):
+    shifted = [each.name for each in episodes if each.shifted]
+    if shifted and len(shifted) < len(episodes):
+        what = f"{len(shifted)} of {len(episodes)} files say that they are shifted by a frame, e.g. {shifted[0]}"
+        raise DataError(f"{what}: a frame's action means another thing in them.", "Export them apart, with --pattern.")
 
 
 def _one_size(episodes):

@@ -130,6 +130,18 @@ def test_rates_that_differ_are_said(vintages, tmp_path, capsys):
 
 
 @needs_lerobot
+def test_files_that_are_shifted_are_not_mixed_with_others(vintages, tmp_path, capsys):
+    shutil.copytree(vintages / "july", tmp_path / "shifted")
+    for path in (tmp_path / "shifted").glob("*.h5"):
+        with h5py.File(path, "a") as file:
+            file.attrs["action_shift"] = 1
+    folders = [str(vintages / "july"), str(tmp_path / "shifted")]
+    assert main(["data", "export", *folders, "--to", str(tmp_path / "new")]) == 1
+    assert "2 of 4 files say that they are shifted by a frame" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
+@needs_lerobot
 def test_nothing_is_overwritten_and_nothing_half_done_is_left(vintages, exported, tmp_path, capsys):
     place, _ = exported
     assert main(["data", "export", str(vintages / "july"), "--to", str(place)]) == 1
